@@ -1,0 +1,84 @@
+#ifndef KENG_ALERTING_OUTBOX_H_
+#define KENG_ALERTING_OUTBOX_H_
+
+// What stands between the fold and the channels: alerts that were decided, and for each channel how
+// far it got. Durable in the store. The fold adds alerts; the dispatcher reads them and records
+// results. StoreOutbox (alerting/store_outbox.h) is the real one, FakeOutbox (alerting/testing/)
+// the one of channel tests.
+//
+// Thread-safe.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "alerting/alert.h"
+
+namespace keng::alerting {
+
+enum class DeliveryState : uint8_t {
+  kPending = 0,
+  kSent = 1,
+  kDead = 2,        // given up: in `dead`, replayable
+  kSuppressed = 3,  // shadow mode, or the cell has no channel
+  kDigested = 4,    // went out in a digest marked late
+};
+
+// One channel's progress with one alert. Key: (alert, channel).
+struct Delivery {
+  std::string alert;
+  std::string channel;  // the configured channel's name
+  DeliveryState state = DeliveryState::kPending;
+  int attempts = 0;
+  absl::Time next_attempt_at = absl::InfinitePast();
+  std::string remote_id;   // what the channel calls the message; Telegram's message_id
+  std::string last_error;  // no secret, no text
+};
+
+// The message that shows an incident in a channel that can edit. Key: (incident, channel).
+struct ShownMessage {
+  std::string incident;
+  std::string channel;
+  std::string remote_id;
+  int64_t incident_version = 0;  // the version shown
+};
+
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+
+  // Alerts that have not been completed (see Complete), in the order decided, after the sequence
+  // number given.
+  struct Entry {
+    uint64_t sequence;
+    Alert alert;
+  };
+  virtual absl::StatusOr<std::vector<Entry>> Pending(uint64_t after_sequence,
+                                                     size_t entries_max) const = 0;
+  virtual absl::StatusOr<std::optional<Alert>> Find(std::string_view alert_id) const = 0;
+
+  virtual absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const = 0;
+  virtual absl::Status Record(const Delivery& delivery) = 0;
+  // All its channels are done: the alert leaves Pending().
+  virtual absl::Status Complete(uint64_t sequence, std::string_view alert_id) = 0;
+
+  // Messages that show an incident; all of them for "".
+  virtual absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const = 0;
+  virtual absl::Status RecordShown(const ShownMessage& message) = 0;
+  // The incident as it stands now; nullopt when unknown.
+  virtual absl::StatusOr<std::optional<Incident>> CurrentIncident(
+      std::string_view incident_id) const = 0;
+  // The post's original text (masked); nullopt when it was deleted or has expired.
+  virtual absl::StatusOr<std::optional<std::string>> Text(std::string_view post_id) const = 0;
+  // Ringing is paused (keng pause).
+  virtual bool paused() const = 0;
+};
+
+}  // namespace keng::alerting
+
+#endif  // KENG_ALERTING_OUTBOX_H_

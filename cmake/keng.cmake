@@ -1,0 +1,66 @@
+# Functions that declare a folder's library, tests, fuzzers and benchmarks, and the compiler's flags.
+
+find_program(KENG_CCACHE ccache)
+if(KENG_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${KENG_CCACHE})
+endif()
+find_program(KENG_MOLD mold)
+if(KENG_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(keng_flags INTERFACE)
+target_include_directories(keng_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(keng_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+if(KENG_WARNINGS_AS_ERRORS)
+  target_compile_options(keng_flags INTERFACE -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(keng_flags INTERFACE -Wthread-safety)
+else()
+  # GCC 12 reports these in inlined library code that is correct (std::optional, std::string under -O2).
+  target_compile_options(keng_flags INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow)
+endif()
+if(KENG_SANITIZE)
+  add_compile_options(-fsanitize=${KENG_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KENG_SANITIZE})
+endif()
+
+# keng_library(NAME SRCS a.cc ... DEPS keng_x ... LIBS third::party ...)
+# DEPS are our own libraries and the value libraries that headers may name (absl); LIBS are linked PRIVATE.
+function(keng_library NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LIBS" ${ARGN})
+  add_library(${NAME} STATIC ${ARG_SRCS})
+  target_link_libraries(${NAME} PUBLIC keng_flags ${ARG_DEPS} PRIVATE ${ARG_LIBS})
+endfunction()
+
+# keng_test(NAME SRCS a_test.cc ... DEPS ... LIBS ... LABELS slow threads)
+# One test program; ctest sees each of its cases. The label `threads` puts it into the tsan run.
+function(keng_test NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LIBS;LABELS" ${ARGN})
+  add_executable(${NAME} ${ARG_SRCS})
+  target_link_libraries(${NAME} PRIVATE keng_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${NAME} PRIVATE KENG_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  include(GoogleTest)
+  gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
+                       PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
+endfunction()
+
+# keng_fuzzer(NAME SRCS a_fuzz.cc DEPS ...) builds only with -DKENG_FUZZERS=ON and clang.
+function(keng_fuzzer NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LIBS" ${ARGN})
+  if(KENG_FUZZERS)
+    add_executable(${NAME} ${ARG_SRCS})
+    target_link_libraries(${NAME} PRIVATE keng_flags ${ARG_DEPS} ${ARG_LIBS})
+    target_compile_definitions(${NAME} PRIVATE KENG_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_options(${NAME} PRIVATE -fsanitize=fuzzer)
+  endif()
+endfunction()
+
+# keng_benchmark(NAME SRCS a_bench.cc DEPS ...)
+function(keng_benchmark NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LIBS" ${ARGN})
+  add_executable(${NAME} ${ARG_SRCS})
+  target_link_libraries(${NAME} PRIVATE keng_flags ${ARG_DEPS} ${ARG_LIBS} benchmark::benchmark)
+  target_compile_definitions(${NAME} PRIVATE KENG_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+endfunction()
