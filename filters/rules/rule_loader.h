@@ -1,0 +1,47 @@
+#ifndef KENG_FILTERS_RULES_RULE_LOADER_H_
+#define KENG_FILTERS_RULES_RULE_LOADER_H_
+
+// Reads rule files and packs (docs/rules.md). A load is all or nothing: one bad file and nothing is
+// returned, so that the caller keeps what it had. Each error names file, line and column, the rule,
+// what was found, what was expected and what to do.
+//
+// Bounded: 4096 files, 100,000 rules, 2,000,000 phrases after lists are expanded, conditions 16
+// deep, phrases of 200 bytes, expressions of 500 bytes.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "filters/rules/rule.h"
+
+namespace keng::filters {
+
+struct RuleLoadOptions {
+  // After a pack's `until` its rules are off.
+  absl::Time now = absl::InfinitePast();
+  // A file of local changes beside the packs' own overrides.yaml; empty: none.
+  std::string overrides_path;
+};
+
+// Loads every path: a rule file, or a pack's folder. InvalidArgument: a file is wrong; NotFound or
+// Unavailable: it cannot be read.
+absl::StatusOr<RuleFiles> LoadRules(const std::vector<std::string>& paths,
+                                    const RuleLoadOptions& options = {});
+
+// One file's text, without a pack: for tests, the fuzzer and editors.
+absl::StatusOr<RuleFiles> LoadRulesText(std::string_view file, std::string_view text);
+
+// The keys that the loader takes in each kind of map, which the JSON Schema repeats (a test
+// compares them). `map` is "file", "rule", "phrase", "list", "near", "regex", "condition", "test",
+// ...
+struct RuleKeys {
+  std::string_view map;
+  std::vector<std::string_view> keys;
+};
+const std::vector<RuleKeys>& AllRuleKeys();
+
+}  // namespace keng::filters
+
+#endif  // KENG_FILTERS_RULES_RULE_LOADER_H_
