@@ -36,6 +36,8 @@ struct Delivery {
   DeliveryState state = DeliveryState::kPending;
   int attempts = 0;
   absl::Time next_attempt_at = absl::InfinitePast();
+  // When the attempts end and the delivery is dead; set by the first attempt.
+  absl::Time give_up_at = absl::InfiniteFuture();
   std::string remote_id;   // what the channel calls the message; Telegram's message_id
   std::string last_error;  // no secret, no text
 };
@@ -64,8 +66,13 @@ class Outbox {
 
   virtual absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const = 0;
   virtual absl::Status Record(const Delivery& delivery) = 0;
-  // All its channels are done: the alert leaves Pending().
+  // All its channels are done: the alert leaves Pending(). A second call is a no-op. Find() and
+  // Deliveries() still know the alert for as long as `dead` keeps its records.
   virtual absl::Status Complete(uint64_t sequence, std::string_view alert_id) = 0;
+  // The alert is in Pending() again, under a new sequence number (`keng dead replay`, after
+  // Record() made its deliveries pending). NotFound: unknown or no longer kept. A no-op when it is
+  // pending.
+  virtual absl::Status Reopen(std::string_view alert_id) = 0;
 
   // Messages that show an incident; all of them for "".
   virtual absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const = 0;
