@@ -18,4 +18,5 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(hyperscan REQUIRED IMPORTED_TARGET libhs)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+# Not "zstd": the prefix would overwrite the variables of RocksDB's own search for it.
+pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET libzstd)
