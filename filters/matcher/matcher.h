@@ -16,20 +16,13 @@
 
 #include "base/metrics.h"
 #include "filters/hit.h"
+#include "filters/literal_match.h"
 #include "filters/matcher/rule_set.h"
 #include "filters/rules/rule.h"
 #include "filters/text/fold.h"
 #include "ingest/post.h"
 
 namespace keng::filters {
-
-// An extra literal that occurred. Folded bytes, the boundary spaces not included. Marks are not
-// compared: the caller knows how its names are written.
-struct LiteralMatch {
-  uint32_t id = 0;
-  uint32_t begin = 0;
-  uint32_t end = 0;
-};
 
 struct RuleMatch {
   const Rule* rule = nullptr;
