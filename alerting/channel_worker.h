@@ -1,0 +1,90 @@
+#ifndef KENG_ALERTING_CHANNEL_WORKER_H_
+#define KENG_ALERTING_CHANNEL_WORKER_H_
+
+// All that one channel has to do, in rounds: take new alerts of its cells from the outbox, attempt
+// what is due, bring late ones in a digest, edit the messages that show incidents which have
+// changed.
+//
+// The order of one attempt, which the delivery promise rests on:
+//   W1  where the receiver cannot recognise a repeat, "in flight" is recorded first;
+//   W2  the channel is called;
+//   W3  the result goes to the stream `alerts` (and `dead`);
+//   W4  the result is recorded in the outbox;
+//   W5  the alert is completed when all its channels are done.
+// A crash between W2 and W4 repeats the attempt with the same id.
+//
+// Threads: RunOnce() belongs to one thread; NotifyChanged() and Stop() to any.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "alerting/cell_channels.h"
+#include "alerting/channels/channel.h"
+#include "alerting/delivery_decision.h"
+#include "alerting/delivery_log.h"
+#include "alerting/outbox.h"
+#include "alerting/render.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "net/backoff.h"
+
+namespace keng::alerting {
+
+struct DeliveryOptions {
+  RingMode mode = RingMode::kLive;
+  std::string event_source = "/keng";  // CloudEvents `source` of this installation
+  absl::Duration late_after = absl::Minutes(30);
+  absl::Duration delivery_deadline = absl::Hours(24);  // from a delivery's first attempt
+  net::BackoffOptions backoff = {.base = absl::Seconds(5), .cap = absl::Minutes(15)};
+  absl::Duration poll_interval = absl::Milliseconds(500);  // of a worker that nobody wakes
+  absl::Duration shown_scan_interval = absl::Minutes(1);
+  absl::Duration edit_interval_min = absl::Seconds(15);  // between two edits of one message
+  size_t active_max = 1024;                              // deliveries a worker holds in memory
+  size_t digest_max = 40;                                // alerts in one digest
+  uint64_t seed = 0;                                     // of the jitter; 0: from the system
+};
+
+// What all workers share. Borrowed pointers are not null (metrics may be) and outlive the workers.
+struct DeliveryContext {
+  DeliveryOptions options;
+  Outbox* outbox = nullptr;
+  DeliveryLog* log = nullptr;
+  const PlaceNames* places = nullptr;
+  const CellChannels* routes = nullptr;
+  const base::Clock* clock = nullptr;
+  base::Metrics* metrics = nullptr;
+};
+
+struct ChannelSpec {
+  std::string name;
+  std::unique_ptr<Channel> channel;
+  Languages languages = Languages::kVi;
+};
+
+// One step of a worker's life: what the threads of the dispatcher run.
+class DeliveryWorker {
+ public:
+  virtual ~DeliveryWorker() = default;
+  // Does what is due now, and says by the clock when it wants to be called again at the latest.
+  virtual absl::Time RunOnce() = 0;
+  virtual void NotifyChanged(const std::vector<std::string>& incident_ids) = 0;
+  virtual void Stop() = 0;
+};
+
+std::unique_ptr<DeliveryWorker> MakeChannelWorker(const DeliveryContext& context,
+                                                  ChannelSpec channel);
+// Records alerts of cells without any channel as suppressed, and completes alerts whose channels
+// were all done before a crash or are no longer configured.
+std::unique_ptr<DeliveryWorker> MakeUnroutedWorker(const DeliveryContext& context);
+
+}  // namespace keng::alerting
+
+#endif  // KENG_ALERTING_CHANNEL_WORKER_H_
