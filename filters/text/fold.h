@@ -7,11 +7,18 @@
 // Letters of other scripts pass through case-folded; in scripts written without spaces each
 // character stands as a syllable of its own, so that a phrase of them matches as a substring. What
 // was folded away (marks) is not lost: Marks evidence is compared syllable by syllable with the
-// original.
+// original (phrase.h). README.md lists every form and the rule for it.
 //
-// Threads: a Folder belongs to one thread; FoldedText is a value.
+// I1. The fold of a text is the concatenation of the folds of its chunks, the stretches between
+//     bytes <= 0x20, except that a word wholly of Cyrillic or Greek look-alikes asks the whole text.
+// I2. The scalar and the vectorised path give the same text() and the same Original() for every
+//     input, valid UTF-8 or not; the scalar one is the definition.
+//
+// Threads: a Folder belongs to one thread. A FoldedText belongs to one thread too, also when const:
+// it computes its map to the original when that is first asked for.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,21 +41,53 @@ std::string_view MarksEvidenceName(
 // The result of a fold. Reused from post to post: Fold() overwrites it and keeps its memory.
 class FoldedText {
  public:
-  // " syllable syllable ... " or " " for a text without any.
+  // " syllable syllable ... " or " " for a text without any. A hashtag that can be read in several
+  // ways stands once for each reading, with the syllable "|", which no phrase has, between them.
   std::string_view text() const { return text_; }
+  // The text that was folded; its bytes belong to the caller of Fold() and must live as long as
+  // original() or Original() are used.
   std::string_view original() const { return original_; }
-  // The original bytes that folded bytes [begin, end) came from; boundary spaces excluded by the
-  // caller.
+  // The original bytes that folded bytes [begin, end) came from, on character boundaries, with the
+  // combining marks that follow the last character; spaces at either end of [begin, end) are
+  // excluded. An empty span when nothing is left. Meant for hits: costs a slow fold of the
+  // neighbourhood.
+  // REQUIRES: begin <= end <= text().size().
   Span Original(uint32_t begin, uint32_t end) const;
   // Syllables are numbered from 0. The syllable that contains folded byte `offset` (a space belongs
-  // to the one after it).
+  // to the one after it). Counts, so costs O(offset).
+  // REQUIRES: offset < text().size().
   uint32_t SyllableAt(uint32_t offset) const;
 
  private:
   friend class Folder;
+  void MapAll() const;
+
   std::string_view original_;
   std::string text_;
-  std::vector<uint32_t> offsets_;  // original offset of each folded byte
+  // Original bytes of each folded byte; empty until asked for. A space has an empty span.
+  mutable std::vector<Span> map_;
+};
+
+enum class FoldPath : uint8_t { kFastest, kScalar };
+
+class Folder {
+ public:
+  // kFastest takes the best vector instructions that the processor has.
+  explicit Folder(FoldPath path = FoldPath::kFastest);
+  ~Folder();
+  Folder(Folder&&) noexcept;
+  Folder& operator=(Folder&&) noexcept;
+
+  // Folds `original` into `out`. Never fails: bytes that are not UTF-8 separate. Linear in
+  // original.size().
+  // REQUIRES: original.size() < 2^31; its bytes live as long as `out` is asked about them.
+  void Fold(std::string_view original, FoldedText& out);
+
+ private:
+  friend class FoldedText;
+  class Scratch;
+  FoldPath path_;
+  std::unique_ptr<Scratch> scratch_;
 };
 
 }  // namespace keng::filters
