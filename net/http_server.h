@@ -32,7 +32,7 @@
 
 namespace keng::net {
 
-struct HttpRequest {
+struct ServerRequest {
   std::string method;  // "GET"
   std::string path;    // decoded, without the query: "/v1/posts"
   std::string query;   // as sent, without '?'
@@ -46,18 +46,18 @@ struct HttpRequest {
   std::string query_value(std::string_view name) const;
 };
 
-struct HttpResponse {
+struct ServerResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
 
-  static HttpResponse Text(int status, std::string body);
-  static HttpResponse Json(int status, std::string body);
+  static ServerResponse Text(int status, std::string body);
+  static ServerResponse Json(int status, std::string body);
 };
 
 // Called on a handler thread. What it throws becomes 500 and a metric.
-using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+using HttpHandler = std::function<ServerResponse(const ServerRequest&)>;
 
 struct HttpRoute {
   // kListener: the listener's token (where it has one) is checked before the handler is called.
