@@ -1,0 +1,317 @@
+#include "filters/filter_worker.h"
+
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "base/json_text.h"
+#include "base/mutex.h"
+#include "base/strings.h"
+#include "filters/inbox_record.h"
+#include "filters/matcher/matcher.h"
+#include "filters/sketch.h"
+#include "ingest/post_parser.h"
+
+namespace keng::filters {
+
+std::string_view FilterOutcomeName(FilterOutcome outcome) {
+  constexpr std::string_view kNames[] = {"hit", "filtered_out", "retracted", "late", "elsewhere", "broken"};
+  return kNames[static_cast<int>(outcome)];
+}
+
+FilterCounts& FilterCounts::operator+=(const FilterCounts& other) {
+  for (int i = 0; i < kFilterOutcomes; ++i) outcomes[i] += other.outcomes[i];
+  hits += other.hits;
+  edits += other.edits;
+  retractions += other.retractions;
+  return *this;
+}
+
+// "1 hits edits retractions outcome0 outcome1 ...": version first; outcomes may grow at the end.
+std::string EncodeFilterCounts(const FilterCounts& counts) {
+  std::string text = base::StrCat("1 ", counts.hits, " ", counts.edits, " ", counts.retractions);
+  for (const int64_t outcome : counts.outcomes) base::StrAppend(&text, " ", outcome);
+  return text;
+}
+
+absl::StatusOr<FilterCounts> DecodeFilterCounts(std::string_view text) {
+  FilterCounts counts;
+  if (text.empty()) return counts;
+  std::vector<int64_t> numbers;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    int64_t number = 0;
+    const auto [next, error] = std::from_chars(at, end, number);
+    if (error != std::errc() || number < 0) break;
+    numbers.push_back(number);
+    at = next < end && *next == ' ' ? next + 1 : next;
+    if (next == end) break;
+  }
+  if (numbers.size() < 4 || numbers.size() > 4 + kFilterOutcomes || numbers[0] != 1 || at != end) {
+    return absl::InvalidArgumentError(base::StrCat("the position of reader ", kFilterReader, " carries \"", text,
+                                                   "\"; expected the counters of a filter worker"));
+  }
+  counts.hits = numbers[1];
+  counts.edits = numbers[2];
+  counts.retractions = numbers[3];
+  for (size_t i = 4; i < numbers.size(); ++i) counts.outcomes[i - 4] = numbers[i];
+  return counts;
+}
+
+struct FilterWorker::State {
+  State(FilterOptions worker_options, stream::Streams& worker_streams, std::function<FilterKit()> worker_kit)
+      : options(std::move(worker_options)), streams(worker_streams), kit(std::move(worker_kit)) {}
+
+  // Constant after construction.
+  const FilterOptions options;
+  stream::Streams& streams;
+  const std::function<FilterKit()> kit;
+  std::unique_ptr<stream::Reader> reader;
+  std::array<base::Counter, kFilterOutcomes> outcome_counters;
+  base::Counter hit_counter, edit_counter, retraction_counter, batch_counter, refused_counter;
+  base::Histogram batch_seconds;
+
+  // Of the worker's thread.
+  ingest::PostParser parser;
+  std::shared_ptr<const RuleSet> rules;
+  std::unique_ptr<Matcher> matcher;
+  MatchResult match;
+  std::vector<Span> spans;
+  stream::WriteSet writes;  // not empty: refused at the last call, to be written first
+  int64_t pending_records = 0;
+  FilterCounts pending;  // what `writes` adds
+  std::map<int, FilterCounts> by_partition;
+
+  mutable base::Mutex mutex;
+  FilterCounts committed ABSL_GUARDED_BY(mutex);
+
+  FilterOutcome Process(const stream::Record& record, const FilterKit& current);
+  FilterOutcome ProcessPost(const ingest::Post& post, const stream::Record& record, const FilterKit& current);
+  void Retract(std::string_view post, std::string_view version);
+  void WriteText(const ingest::Post& post);
+  void WriteBroken(const stream::Record& record, ingest::DropReason reason);
+  void AppendToInbox(std::string_view desk, const InboxRecord& record);
+  absl::Status Flush();
+};
+
+void FilterWorker::State::AppendToInbox(std::string_view desk, const InboxRecord& record) {
+  AppendInboxRecord(record, writes.BeginRecord(stream::StreamId::kInbox, desk));
+  writes.EndRecord();
+}
+
+void FilterWorker::State::Retract(std::string_view post, std::string_view version) {
+  for (const std::string& desk : options.desks) {
+    AppendToInbox(desk, RetractionRecord{.post = std::string(post), .version = std::string(version)});
+    ++pending.retractions;
+  }
+  writes.AppendTombstone(stream::StreamId::kTexts, post);
+}
+
+// The text once, with the link and the place where it stood: what an officer is shown.
+void FilterWorker::State::WriteText(const ingest::Post& post) {
+  std::string& out = writes.BeginRecord(stream::StreamId::kTexts, post.id);
+  out.append(R"({"text":)");
+  base::AppendJsonString(post.text, out);
+  out.append(R"(,"url":)");
+  base::AppendJsonString(post.url, out);
+  out.append(R"(,"account":)");
+  base::AppendJsonString(post.account, out);
+  out.append(R"(,"version":)");
+  base::AppendJsonString(post.version, out);
+  out.push_back('}');
+  writes.EndRecord();
+}
+
+void FilterWorker::State::WriteBroken(const stream::Record& record, ingest::DropReason reason) {
+  std::string& out = writes.BeginRecord(stream::StreamId::kDead, "filters");
+  base::StrAppend(&out, R"({"v":1,"stage":"filters","reason":")", ingest::DropReasonName(reason), R"(","offset":)",
+                  record.offset, R"(,"record":)");
+  base::AppendJsonString(record.key, out);
+  out.push_back('}');
+  writes.EndRecord();
+}
+
+FilterOutcome FilterWorker::State::Process(const stream::Record& record, const FilterKit& current) {
+  if (record.tombstone) {
+    Retract(record.key, "");
+    return FilterOutcome::kRetracted;
+  }
+  ingest::Post post;
+  const ingest::DropReason reason =
+      parser.Parse(record.value, ingest::PostParser::Mode::kStored, record.time, post);
+  if (reason != ingest::DropReason::kNone) {
+    WriteBroken(record, reason);
+    return FilterOutcome::kBroken;
+  }
+  if (post.kind == ingest::PostKind::kDelete) {
+    Retract(post.id, post.version);
+    return FilterOutcome::kRetracted;
+  }
+  const bool late = post.created_at < record.time - options.max_age;
+  // A late edit still has its effect on the incidents that its post is part of; a late new post has none.
+  if (late && !post.edit) return FilterOutcome::kLate;
+  const FilterOutcome outcome = ProcessPost(post, record, current);
+  return late ? FilterOutcome::kLate : outcome;
+}
+
+FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const stream::Record& record,
+                                               const FilterKit& current) {
+  matcher->Match(post, match);
+  const bool late = post.created_at < record.time - options.max_age;
+  std::vector<HitRecord> hits;
+  std::vector<std::string> rules_now;
+  bool elsewhere = false;
+  for (RuleMatch& rule_match : match.rules) {
+    const Rule& rule = *rule_match.rule;
+    spans.clear();
+    for (const HitSpan& span : rule_match.spans) spans.push_back(span.span);
+    const Placement placement =
+        current.resolver->Resolve({.folded = &match.folded, .literals = match.literals, .hit_spans = spans,
+                                   .account = post.account, .topic = rule.topic});
+    if (placement.reason == RouteReason::kElsewhere) {
+      elsewhere = true;
+      continue;
+    }
+    if (!PlaceNeedHolds(rule.place, placement.reason)) continue;
+    rules_now.push_back(rule.id);
+    if (late) continue;
+    HitRecord hit;
+    hit.hit = {.post = std::string(post.id), .rule = rule.id, .topic = rule.topic, .cell = placement.cell,
+               .place = placement.place, .reason = placement.reason, .spans = std::move(rule_match.spans)};
+    hit.rule = rule.facts;
+    hit.author = std::string(post.author);
+    hit.account = std::string(post.account);
+    hit.source = std::string(post.source);
+    hit.url = std::string(post.url);
+    hit.version = std::string(post.version);
+    hit.rule_set = rules->version();
+    hit.place_path = placement.place_path;
+    hit.created_at = post.created_at;
+    hit.appended_at = record.time;
+    hits.push_back(std::move(hit));
+  }
+  if (post.edit) {
+    // Hits of rules that no longer match are withdrawn; an edit that matches nothing withdraws them all.
+    for (const std::string& desk : options.desks) {
+      AppendToInbox(desk, EditRecord{.post = std::string(post.id), .version = std::string(post.version),
+                                     .rules = rules_now});
+      ++pending.edits;
+    }
+    if (rules_now.empty()) writes.AppendTombstone(stream::StreamId::kTexts, post.id);
+  }
+  if (rules_now.empty()) return elsewhere ? FilterOutcome::kElsewhere : FilterOutcome::kFilteredOut;
+  WriteText(post);
+  if (hits.empty()) return FilterOutcome::kLate;
+  const Sketch sketch = MakeSketch(match.folded, options.sketch_seed);
+  for (HitRecord& hit : hits) {
+    hit.sketch = sketch;
+    AppendToInbox(current.resolver->DeskOf(hit.hit.cell), hit);
+    ++pending.hits;
+  }
+  return FilterOutcome::kHit;
+}
+
+absl::Status FilterWorker::State::Flush() {
+  const absl::Status status = streams.Write(writes);
+  if (!status.ok()) {
+    refused_counter.Add();
+    return status;
+  }
+  writes.Clear();
+  for (int i = 0; i < kFilterOutcomes; ++i) outcome_counters[i].Add(static_cast<double>(pending.outcomes[i]));
+  hit_counter.Add(static_cast<double>(pending.hits));
+  edit_counter.Add(static_cast<double>(pending.edits));
+  retraction_counter.Add(static_cast<double>(pending.retractions));
+  {
+    base::MutexLock lock(mutex);
+    committed += pending;
+  }
+  pending = {};
+  return absl::OkStatus();
+}
+
+FilterWorker::FilterWorker(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FilterWorker::~FilterWorker() = default;
+
+absl::StatusOr<std::unique_ptr<FilterWorker>> FilterWorker::Open(FilterOptions options, stream::Streams& streams,
+                                                                 std::function<FilterKit()> kit,
+                                                                 base::Metrics& metrics) {
+  if (options.partitions.empty()) {
+    for (int p = 0; p < streams.partitions(stream::StreamId::kPosts); ++p) options.partitions.push_back(p);
+  }
+  auto state = std::make_unique<State>(std::move(options), streams, std::move(kit));
+  FilterCounts restored;
+  for (const int partition : state->options.partitions) {
+    KENG_ASSIGN_OR_RETURN(auto committed, streams.committed(kFilterReader, stream::StreamId::kPosts, partition));
+    if (!committed.has_value()) continue;
+    KENG_ASSIGN_OR_RETURN(const FilterCounts counts, DecodeFilterCounts(committed->metadata));
+    state->by_partition[partition] = counts;
+    restored += counts;
+  }
+  KENG_ASSIGN_OR_RETURN(
+      state->reader, streams.OpenReader(kFilterReader, stream::StreamId::kPosts, state->options.partitions));
+  for (int i = 0; i < kFilterOutcomes; ++i) {
+    state->outcome_counters[i] =
+        metrics.counter("keng_filters_posts_total", "Posts by what became of them in the filter stage",
+                        {{"outcome", std::string(FilterOutcomeName(static_cast<FilterOutcome>(i)))}});
+    state->outcome_counters[i].Add(static_cast<double>(restored.outcomes[i]));
+  }
+  state->hit_counter = metrics.counter("keng_filters_hits_total", "Hits written to the inbox");
+  state->hit_counter.Add(static_cast<double>(restored.hits));
+  state->edit_counter = metrics.counter("keng_filters_edits_total", "Edits written to the inbox");
+  state->edit_counter.Add(static_cast<double>(restored.edits));
+  state->retraction_counter = metrics.counter("keng_filters_retractions_total", "Retractions written to the inbox");
+  state->retraction_counter.Add(static_cast<double>(restored.retractions));
+  state->batch_counter = metrics.counter("keng_filters_batches_total", "Batches processed");
+  state->refused_counter = metrics.counter("keng_filters_refused_total", "Writes that the stream refused for now");
+  state->batch_seconds =
+      metrics.histogram("keng_filters_batch_seconds", "Time for one batch, without waiting", base::LatencyBounds());
+  {
+    base::MutexLock lock(state->mutex);
+    state->committed = restored;
+  }
+  return std::unique_ptr<FilterWorker>(new FilterWorker(std::move(state)));
+}
+
+absl::StatusOr<int64_t> FilterWorker::RunOnce(absl::Duration timeout) {
+  State& state = *state_;
+  if (!state.writes.empty()) {
+    KENG_RETURN_IF_ERROR(state.Flush());
+    return std::exchange(state.pending_records, 0);
+  }
+  KENG_ASSIGN_OR_RETURN(const auto batch, state.reader->Read(state.options.batch_bytes, timeout));
+  if (batch == nullptr) return 0;
+  const absl::Time begin = absl::Now();
+  const FilterKit current = state.kit();
+  if (state.rules != current.rules) {
+    state.rules = current.rules;
+    state.matcher = std::make_unique<Matcher>(current.rules);
+  }
+  FilterCounts before = state.pending;
+  for (const stream::Record& record : batch->records()) {
+    const FilterOutcome outcome = state.Process(record, current);
+    ++state.pending.outcomes[static_cast<int>(outcome)];
+  }
+  KENG_CHECK(before.hits == 0, "a batch was begun before the one before it was written");
+  FilterCounts& counts = state.by_partition[batch->partition()];
+  counts += state.pending;
+  state.writes.Commit(kFilterReader, stream::StreamId::kPosts, batch->partition(), batch->next_offset(),
+                      EncodeFilterCounts(counts));
+  state.pending_records = static_cast<int64_t>(batch->records().size());
+  state.batch_counter.Add();
+  const absl::Status flushed = state.Flush();
+  state.batch_seconds.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
+  KENG_RETURN_IF_ERROR(flushed);
+  return std::exchange(state.pending_records, 0);
+}
+
+void FilterWorker::Wake() { state_->reader->Wake(); }
+
+FilterCounts FilterWorker::counts() const {
+  base::MutexLock lock(state_->mutex);
+  return state_->committed;
+}
+
+}  // namespace keng::filters
