@@ -167,9 +167,8 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const s
     const Rule& rule = *rule_match.rule;
     spans.clear();
     for (const HitSpan& span : rule_match.spans) spans.push_back(span.span);
-    const Placement placement =
-        current.resolver->Resolve({.folded = &match.folded, .literals = match.literals, .hit_spans = spans,
-                                   .account = post.account, .topic = rule.topic});
+    const Placement placement = current.resolver->Resolve(
+        match.folded, match.literals, {.account = post.account, .topic = rule.topic, .hits = spans});
     if (placement.reason == RouteReason::kElsewhere) {
       elsewhere = true;
       continue;
@@ -207,7 +206,7 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const s
   const Sketch sketch = MakeSketch(match.folded, options.sketch_seed);
   for (HitRecord& hit : hits) {
     hit.sketch = sketch;
-    AppendToInbox(current.resolver->DeskOf(hit.hit.cell), hit);
+    AppendToInbox(current.resolver->cells().desk().code, hit);
     ++pending.hits;
   }
   return FilterOutcome::kHit;

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Makes dashboards/keng.json for Grafana from the table below: one row a stage, in the order of a post's way.
+
+usage: make_dashboard.py            writes the file
+       make_dashboard.py --check    exits 1 when the file is not what the table says
+       make_dashboard.py --queries  prints every query, one a line (the test runs each on a live Prometheus)
+"""
+import json
+import pathlib
+import sys
+
+OUT = pathlib.Path(__file__).resolve().parent / "dashboards" / "keng.json"
+RATE = "[1m]"
+
+# (row, [(panel title, description, unit, kind, [(legend, query)])])
+ROWS = [
+    ("What the duty officer feels", [
+        ("Alerts accepted by channels", "Deliveries by result. A dead one is work for an operator: keng dead list.",
+         "ops", "timeseries",
+         [("{{channel}} {{result}}", f"sum by (channel, result) (rate(keng_channel_deliveries_total{RATE}))")]),
+        ("Post to alert", "From the post's durable append to the channel's acceptance.", "s", "timeseries",
+         [("p50", f"histogram_quantile(0.5, sum by (le) (rate(keng_post_to_alert_seconds_bucket{RATE})))"),
+          ("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_post_to_alert_seconds_bucket{RATE})))")]),
+        ("Conservation", "Posts that came in and have no counted outcome yet, stage by stage. Zero when all is quiet; "
+         "anything that stays is a defect.", "short", "stat",
+         [("ingest", "sum(keng_ingest_lines_total) - sum(keng_ingest_outcomes_total)"),
+          ("filters", 'sum(keng_ingest_outcomes_total{outcome="stored"}) - sum(keng_filters_posts_total)'),
+          ("alerting", 'sum(keng_filters_hits_total) - sum(keng_alerting_records_total{outcome=~"joined|opened|duplicate"})')]),
+    ]),
+    ("Ingest", [
+        ("Lines by outcome", "Stored, duplicate, or dropped with a reason.", "ops", "timeseries",
+         [("{{outcome}}", f"sum by (outcome) (rate(keng_ingest_outcomes_total{RATE}))")]),
+        ("Dropped by reason", "What lies in `dead`: keng dead list.", "ops", "timeseries",
+         [("{{reason}}", f"sum by (reason) (rate(keng_ingest_dropped_total{RATE}))")]),
+    ]),
+    ("Filters", [
+        ("Posts by outcome", "", "ops", "timeseries",
+         [("{{outcome}}", f"sum by (outcome) (rate(keng_filters_posts_total{RATE}))")]),
+        ("Hits", "", "ops", "timeseries", [("hits", f"sum(rate(keng_filters_hits_total{RATE}))")]),
+        ("Batch time", "", "s", "timeseries",
+         [("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_filters_batch_seconds_bucket{RATE})))")]),
+    ]),
+    ("Alerting", [
+        ("Inbox records by outcome", "", "ops", "timeseries",
+         [("{{outcome}}", f"sum by (outcome) (rate(keng_alerting_records_total{RATE}))")]),
+    ]),
+    ("Streams and stages", [
+        ("Lag", "Records that a reader has still to process.", "short", "timeseries",
+         [("{{reader}} {{stream}}", "sum by (reader, stream) (keng_stream_reader_lag_records)")]),
+        ("Stages refused", "1 while a stage cannot go on; the log says why.", "short", "timeseries",
+         [("{{stage}}", "max by (stage) (keng_stage_degraded)")]),
+    ]),
+]
+
+
+def target(index, legend, query):
+    return {"refId": chr(ord("A") + index), "expr": query, "legendFormat": legend,
+            "datasource": {"type": "prometheus", "uid": "keng-prometheus"}}
+
+
+def dashboard():
+    panels, y, identity = [], 0, 1
+    for row, row_panels in ROWS:
+        panels.append({"id": identity, "type": "row", "title": row, "collapsed": False, "panels": [],
+                       "gridPos": {"h": 1, "w": 24, "x": 0, "y": y}})
+        identity += 1
+        y += 1
+        width = 24 // min(3, len(row_panels))
+        for number, (title, description, unit, kind, queries) in enumerate(row_panels):
+            column = number % 3
+            if number and column == 0:
+                y += 8
+            panels.append({
+                "id": identity, "type": kind, "title": title, "description": description,
+                "datasource": {"type": "prometheus", "uid": "keng-prometheus"},
+                "gridPos": {"h": 8, "w": width, "x": column * width, "y": y},
+                "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+                "options": {"legend": {"displayMode": "list", "placement": "bottom"}} if kind == "timeseries" else {},
+                "targets": [target(i, legend, query) for i, (legend, query) in enumerate(queries)]})
+            identity += 1
+        y += 8
+    return {"uid": "keng", "title": "kẻng", "tags": ["keng"], "schemaVersion": 39, "version": 1, "editable": True,
+            "timezone": "Asia/Ho_Chi_Minh", "refresh": "10s", "time": {"from": "now-1h", "to": "now"},
+            "annotations": {"list": []}, "templating": {"list": []}, "panels": panels}
+
+
+def main():
+    text = json.dumps(dashboard(), ensure_ascii=False, indent=1) + "\n"
+    if "--queries" in sys.argv:
+        for _, panels in ROWS:
+            for _, _, _, _, queries in panels:
+                for _, query in queries:
+                    print(query)
+        return 0
+    if "--check" in sys.argv:
+        if OUT.exists() and OUT.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{OUT} is not what make_dashboard.py makes; run it and commit the result")
+        return 1
+    OUT.parent.mkdir(exist_ok=True)
+    OUT.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
