@@ -1,0 +1,39 @@
+#ifndef KENG_APP_INTERNAL_COMMANDS_H_
+#define KENG_APP_INTERNAL_COMMANDS_H_
+
+// The command line's frame. Each group of commands is one file that declares its flags and, when chosen, sets the exit
+// status: 0 done, 1 something found wrong, 2 usage.
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "absl/status/status.h"
+#include "app/config.h"
+
+namespace keng::app {
+
+enum class OutputForm { kPeople, kJson };
+
+struct CommandContext {
+  std::string config_path = "keng.yaml";
+  std::string format;  // "", text, json
+  int status = 0;
+
+  // JSON lines when asked for, or when standard output is no terminal.
+  OutputForm form() const;
+  // Loads the configuration, or prints why not and sets status 2.
+  bool Load(Config& config);
+  // Prints the error and sets the status: 2 for what the caller must mend, else 1.
+  void Fail(const absl::Status& error);
+};
+
+void AddRunCommands(CLI::App& app, CommandContext& context);       // run, demo, config, doctor
+void AddFilterCommands(CLI::App& app, CommandContext& context);    // match, rules, cells, route
+void AddIncidentCommands(CLI::App& app, CommandContext& context);  // incidents, group
+void AddAdminCommands(CLI::App& app, CommandContext& context);     // pause, resume, forget, dead, tap, top
+void AddKeyCommands(CLI::App& app, CommandContext& context);       // keys
+void AddBenchCommands(CLI::App& app, CommandContext& context);     // bench
+
+}  // namespace keng::app
+
+#endif  // KENG_APP_INTERNAL_COMMANDS_H_
