@@ -21,8 +21,9 @@ constexpr uint64_t kAnswerBytesMax = uint64_t{256} << 20;
 
 }  // namespace
 
-absl::StatusOr<AdminAnswer> CallAdmin(const std::string& socket_path, std::string_view method, std::string_view target,
-                                      std::string_view body, absl::Duration deadline) {
+absl::StatusOr<AdminAnswer> CallAdmin(const std::string& socket_path, std::string_view method,
+                                      std::string_view target, std::string_view body,
+                                      absl::Duration deadline) {
   asio::io_context io;
   LocalStream stream(io);
   http::request<http::string_body> request;
@@ -40,28 +41,32 @@ absl::StatusOr<AdminAnswer> CallAdmin(const std::string& socket_path, std::strin
   beast::error_code connected;
   beast::error_code result = asio::error::would_block;
   stream.expires_after(absl::ToChronoNanoseconds(deadline));
-  stream.async_connect(asio::local::stream_protocol::endpoint(socket_path), [&](beast::error_code error) {
-    connected = error;
-    result = error;
-    if (error) return;
-    http::async_write(stream, request, [&](beast::error_code write_error, size_t) {
-      result = write_error;
-      if (write_error) return;
-      http::async_read(stream, buffer, parser, [&](beast::error_code read_error, size_t) { result = read_error; });
-    });
-  });
+  stream.async_connect(
+      asio::local::stream_protocol::endpoint(socket_path), [&](beast::error_code error) {
+        connected = error;
+        result = error;
+        if (error) return;
+        http::async_write(stream, request, [&](beast::error_code write_error, size_t) {
+          result = write_error;
+          if (write_error) return;
+          http::async_read(stream, buffer, parser,
+                           [&](beast::error_code read_error, size_t) { result = read_error; });
+        });
+      });
   io.run();
 
   if (connected) {
-    return absl::NotFoundError(base::StrCat("nothing listens at ", socket_path, " (", connected.message(),
+    return absl::NotFoundError(base::StrCat("nothing listens at ", socket_path, " (",
+                                            connected.message(),
                                             "); is keng running with this configuration?"));
   }
   if (result == beast::error::timeout) {
-    return absl::DeadlineExceededError(base::StrCat("no answer at ", socket_path, " within ",
-                                                    absl::FormatDuration(deadline)));
+    return absl::DeadlineExceededError(
+        base::StrCat("no answer at ", socket_path, " within ", absl::FormatDuration(deadline)));
   }
   if (result) return absl::UnavailableError(base::StrCat(socket_path, ": ", result.message()));
-  return AdminAnswer{.status = static_cast<int>(parser.get().result_int()), .body = std::move(parser.get().body())};
+  return AdminAnswer{.status = static_cast<int>(parser.get().result_int()),
+                     .body = std::move(parser.get().body())};
 }
 
 }  // namespace keng::app

@@ -1,8 +1,8 @@
 #ifndef KENG_APP_ADMIN_CLIENT_H_
 #define KENG_APP_ADMIN_CLIENT_H_
 
-// The other end of the admin socket: one request to the running program. HTTP/1.1 over a unix-domain socket in the data
-// folder (mode 0600), so that the file system decides who may.
+// The other end of the admin socket: one request to the running program. HTTP/1.1 over a
+// unix-domain socket in the data folder (mode 0600), so that the file system decides who may.
 
 #include <string>
 #include <string_view>
@@ -18,9 +18,11 @@ struct AdminAnswer {
 };
 
 // Sends one request and waits for its answer, at most `deadline`.
-// NotFound: nothing listens at `socket_path` (keng is not running there); DeadlineExceeded; Unavailable: it broke off.
-absl::StatusOr<AdminAnswer> CallAdmin(const std::string& socket_path, std::string_view method, std::string_view target,
-                                      std::string_view body, absl::Duration deadline = absl::Seconds(30));
+// NotFound: nothing listens at `socket_path` (keng is not running there); DeadlineExceeded;
+// Unavailable: it broke off.
+absl::StatusOr<AdminAnswer> CallAdmin(const std::string& socket_path, std::string_view method,
+                                      std::string_view target, std::string_view body,
+                                      absl::Duration deadline = absl::Seconds(30));
 
 }  // namespace keng::app
 

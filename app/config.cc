@@ -23,9 +23,9 @@ class ConfigReader {
 
   absl::Status Read(const Yaml& root) {
     Keep(root.CheckKeys("the configuration",
-                        {"data_dir", "mode", "rules", "places", "cells", "keys_file", "opt_out_file", "max_age",
-                         "metrics_listen", "stop_deadline", "streams", "alerts", "sources", "channels",
-                         "cell_channels"}));
+                        {"data_dir", "mode", "rules", "places", "cells", "keys_file",
+                         "opt_out_file", "max_age", "metrics_listen", "stop_deadline", "streams",
+                         "alerts", "sources", "channels", "cell_channels"}));
     Path(root, "data_dir", config_.data_dir);
     Path(root, "places", config_.places);
     Path(root, "cells", config_.cells);
@@ -75,8 +75,8 @@ class ConfigReader {
   }
   void Require(const Yaml& root, std::string_view key, bool present) {
     if (!present) {
-      Keep(absl::InvalidArgumentError(
-          StrCat(root.file(), ": \"", key, "\" is missing; see docs/configuration.md for an example")));
+      Keep(absl::InvalidArgumentError(StrCat(
+          root.file(), ": \"", key, "\" is missing; see docs/configuration.md for an example")));
     }
   }
   std::string Relative(const std::string& path) const {
@@ -105,9 +105,9 @@ class ConfigReader {
 
   void ReadStreams(const Yaml& node) {
     StreamSettings& streams = config_.streams;
-    Keep(node.CheckKeys("streams", {"posts_partitions", "sync_interval", "posts_retention", "inbox_retention",
-                                    "texts_retention", "alerts_retention", "dead_retention", "posts_bytes_max",
-                                    "tail_bytes"}));
+    Keep(node.CheckKeys("streams", {"posts_partitions", "sync_interval", "posts_retention",
+                                    "inbox_retention", "texts_retention", "alerts_retention",
+                                    "dead_retention", "posts_bytes_max", "tail_bytes"}));
     Number(node, "posts_partitions", 1, 64, streams.posts_partitions);
     Duration(node, "sync_interval", streams.sync_interval);
     Duration(node, "posts_retention", streams.posts_retention);
@@ -121,7 +121,8 @@ class ConfigReader {
 
   void ReadAlerts(const Yaml& node) {
     AlertSettings& alerts = config_.alerts;
-    Keep(node.CheckKeys("alerts", {"tick_interval", "rings_per_cell_hour_max", "delivery_deadline", "late_after"}));
+    Keep(node.CheckKeys(
+        "alerts", {"tick_interval", "rings_per_cell_hour_max", "delivery_deadline", "late_after"}));
     Duration(node, "tick_interval", alerts.tick_interval);
     Number(node, "rings_per_cell_hour_max", 1, 100'000, alerts.rings_per_cell_hour_max);
     Duration(node, "delivery_deadline", alerts.delivery_deadline);
@@ -129,7 +130,8 @@ class ConfigReader {
   }
 
   // A name that is used as a key of stored things: short, plain, and given once.
-  bool Name(const Yaml& node, std::string_view what, std::set<std::string>& taken, std::string& name) {
+  bool Name(const Yaml& node, std::string_view what, std::set<std::string>& taken,
+            std::string& name) {
     const Yaml* value = node.Find("name");
     if (value == nullptr) {
       Keep(node.Error(StrCat("a ", what, " without a name; add name: ...")));
@@ -138,7 +140,8 @@ class ConfigReader {
     if (!Take(value->String("name"), name)) return false;
     if (name.empty() || name.size() > 64 ||
         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") != std::string::npos) {
-      Keep(value->Error(StrCat("the name \"", name, "\" of a ", what, "; expected 1 to 64 of a-z, 0-9, - and _")));
+      Keep(value->Error(StrCat("the name \"", name, "\" of a ", what,
+                               "; expected 1 to 64 of a-z, 0-9, - and _")));
       return false;
     }
     if (!taken.insert(name).second) {
@@ -149,7 +152,8 @@ class ConfigReader {
   }
 
   void ReadSources(const Yaml& node) {
-    if (!node.is_sequence()) return Keep(node.Error("sources is no list; expected \"- name: ...\" entries"));
+    if (!node.is_sequence())
+      return Keep(node.Error("sources is no list; expected \"- name: ...\" entries"));
     std::set<std::string> taken;
     for (const Yaml& item : node.items()) {
       SourceConfig source;
@@ -160,13 +164,15 @@ class ConfigReader {
       std::string until;
       Text(item, "until", until);
       if (source.purpose.empty() || source.owner.empty() || until.empty()) {
-        Keep(item.Error(StrCat("source \"", source.name,
-                               "\" needs purpose, owner and until: nothing is collected without them")));
+        Keep(item.Error(
+            StrCat("source \"", source.name,
+                   "\" needs purpose, owner and until: nothing is collected without them")));
         continue;
       }
       std::string error;
       if (!absl::ParseTime("%Y-%m-%d", until, absl::UTCTimeZone(), &source.until, &error)) {
-        Keep(item.Find("until")->Error(StrCat("until is \"", until, "\"; expected a date such as 2027-12-31")));
+        Keep(item.Find("until")->Error(
+            StrCat("until is \"", until, "\"; expected a date such as 2027-12-31")));
         continue;
       }
       source.until += absl::Hours(24);
@@ -176,7 +182,8 @@ class ConfigReader {
   }
 
   void ReadChannels(const Yaml& node) {
-    if (!node.is_sequence()) return Keep(node.Error("channels is no list; expected \"- name: ...\" entries"));
+    if (!node.is_sequence())
+      return Keep(node.Error("channels is no list; expected \"- name: ...\" entries"));
     std::set<std::string> taken;
     for (const Yaml& item : node.items()) {
       ChannelConfig channel;
@@ -188,7 +195,8 @@ class ConfigReader {
   }
 
   void ReadCellChannels(const Yaml& node) {
-    if (!node.is_map()) return Keep(node.Error("cell_channels is no map; expected \"CELL: [channel, ...]\" entries"));
+    if (!node.is_map())
+      return Keep(node.Error("cell_channels is no map; expected \"CELL: [channel, ...]\" entries"));
     for (const auto& [cell, names] : node.entries()) {
       std::vector<std::string> channels;
       if (!Take(names.Strings("cell_channels"), channels)) continue;
@@ -196,8 +204,9 @@ class ConfigReader {
         bool known = false;
         for (const ChannelConfig& channel : config_.channels) known = known || channel.name == name;
         if (!known) {
-          Keep(names.Error(StrCat("cell ", cell.scalar(), " rings channel \"", name,
-                                  "\", which is not configured; add it under channels, before cell_channels")));
+          Keep(names.Error(
+              StrCat("cell ", cell.scalar(), " rings channel \"", name,
+                     "\", which is not configured; add it under channels, before cell_channels")));
         }
       }
       config_.cell_channels[cell.scalar()] = std::move(channels);
@@ -222,8 +231,9 @@ absl::StatusOr<Config> ParseConfig(std::string_view path, std::string_view text)
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) {
-    return absl::NotFoundError(
-        StrCat(path, ": cannot be read; give the configuration with --config (an example is deploy/keng.yaml)"));
+    return absl::NotFoundError(StrCat(
+        path,
+        ": cannot be read; give the configuration with --config (an example is deploy/keng.yaml)"));
   }
   std::ostringstream text;
   text << stream.rdbuf();

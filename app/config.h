@@ -1,9 +1,10 @@
 #ifndef KENG_APP_CONFIG_H_
 #define KENG_APP_CONFIG_H_
 
-// keng.yaml: everything that an operator chooses. Parsed and checked as a whole before anything starts; each error names
-// file, line, column, the value and what to do. Relative paths are relative to the file. Secrets never stand in it: a key
-// that ends in _file or _env says where one is.
+// keng.yaml: everything that an operator chooses. Parsed and checked as a whole before anything
+// starts; each error names file, line, column, the value and what to do. Relative paths are
+// relative to the file. Secrets never stand in it: a key that ends in _file or _env says where one
+// is.
 //
 // The manual is docs/configuration.md; `keng config schema` prints the JSON Schema for editors.
 
@@ -22,7 +23,8 @@ namespace keng::app {
 // kShadow: the whole line runs and the channels stay silent, for a first week of watching.
 enum class Mode : uint8_t { kLive, kShadow };
 
-// A source or a channel as configured: what all have in common, and the node from which its own kind reads the rest.
+// A source or a channel as configured: what all have in common, and the node from which its own
+// kind reads the rest.
 struct SourceConfig {
   std::string name;     // also the key of its resume point: renaming a source starts it anew
   std::string type;     // file, stdin, http, rss
@@ -58,14 +60,14 @@ struct AlertSettings {
 };
 
 struct Config {
-  std::string path;                      // of keng.yaml; errors and relative paths start here
-  std::string data_dir = "keng-data";    // streams/, store/, keys, admin.sock
+  std::string path;                    // of keng.yaml; errors and relative paths start here
+  std::string data_dir = "keng-data";  // streams/, store/, keys, admin.sock
   Mode mode = Mode::kLive;
-  std::vector<std::string> rules;        // packs: folders or files
-  std::string places;                    // the gazetteer's folder
-  std::string cells;                     // cells.yaml
-  std::string keys_file;                 // author keys; default data_dir/keys.json
-  std::string opt_out_file;              // accounts that asked to be left out; may be empty
+  std::vector<std::string> rules;  // packs: folders or files
+  std::string places;              // the gazetteer's folder
+  std::string cells;               // cells.yaml
+  std::string keys_file;           // author keys; default data_dir/keys.json
+  std::string opt_out_file;        // accounts that asked to be left out; may be empty
   absl::Duration max_age = absl::Hours(24);
   std::string metrics_listen = "127.0.0.1:9464";  // /metrics, /healthz, /readyz; empty: none
   absl::Duration stop_deadline = absl::Seconds(20);

@@ -1,4 +1,5 @@
-// keng: the program. Parses the command line and hands over to the group that the command belongs to.
+// keng: the program. Parses the command line and hands over to the group that the command belongs
+// to.
 
 #include <unistd.h>
 
@@ -41,7 +42,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", "keng 0.1.0");
   CommandContext context;
   app.add_option("--config", context.config_path, "The configuration (default keng.yaml)");
-  app.add_option("--format", context.format, "text or json; default: text on a terminal, JSON lines otherwise")
+  app.add_option("--format", context.format,
+                 "text or json; default: text on a terminal, JSON lines otherwise")
       ->check(CLI::IsMember({"text", "json"}));
   AddRunCommands(app, context);
   AddFilterCommands(app, context);

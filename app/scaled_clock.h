@@ -1,8 +1,9 @@
 #ifndef KENG_APP_SCALED_CLOCK_H_
 #define KENG_APP_SCALED_CLOCK_H_
 
-// A clock that begins at a given moment and runs a number of times as fast as the real one: the demo's evening passes in
-// half a minute and every window, tick and local time in it is the evening's own.
+// A clock that begins at a given moment and runs a number of times as fast as the real one: the
+// demo's evening passes in half a minute and every window, tick and local time in it is the
+// evening's own.
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -14,10 +15,12 @@ namespace keng::app {
 class ScaledClock final : public base::Clock {
  public:
   // REQUIRES: speed > 0.
-  ScaledClock(absl::Time start, double speed) : start_(start), speed_(speed), real_start_(absl::Now()) {}
+  ScaledClock(absl::Time start, double speed)
+      : start_(start), speed_(speed), real_start_(absl::Now()) {}
 
   absl::Time Now() const override { return start_ + (absl::Now() - real_start_) * speed_; }
-  // How long to wait, in real time, until the clock shows `time`; zero or less when it does already.
+  // How long to wait, in real time, until the clock shows `time`; zero or less when it does
+  // already.
   absl::Duration RealUntil(absl::Time time) const { return (time - Now()) / speed_; }
 
  private:

@@ -16,15 +16,18 @@ constexpr absl::Duration kBackoffFirst = absl::Milliseconds(10);
 constexpr absl::Duration kBackoffMax = absl::Seconds(1);
 
 bool Transient(const absl::Status& status) {
-  return absl::IsResourceExhausted(status) || absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return absl::IsResourceExhausted(status) || absl::IsUnavailable(status) ||
+         absl::IsDeadlineExceeded(status);
 }
 }  // namespace
 
 StageThread::StageThread(std::string name, Hooks hooks, base::Metrics& metrics)
     : name_(std::move(name)),
       hooks_(std::move(hooks)),
-      retries_(metrics.counter("keng_stage_retries_total", "Steps that were refused and repeated", {{"stage", name_}})),
-      degraded_(metrics.gauge("keng_stage_degraded", "1 while the stage's steps are refused", {{"stage", name_}})),
+      retries_(metrics.counter("keng_stage_retries_total", "Steps that were refused and repeated",
+                               {{"stage", name_}})),
+      degraded_(metrics.gauge("keng_stage_degraded", "1 while the stage's steps are refused",
+                              {{"stage", name_}})),
       thread_([this] { Run(); }) {}
 
 StageThread::~StageThread() { Stop(); }
@@ -84,7 +87,8 @@ void StageThread::Run() {
     const absl::Duration wait = backoff * std::uniform_real_distribution<double>(0.5, 1.0)(random);
     const absl::Time until = absl::Now() + wait;
     base::MutexLock lock(mutex_);
-    for (absl::Duration left = wait; !stop_ && left > absl::ZeroDuration(); left = until - absl::Now()) {
+    for (absl::Duration left = wait; !stop_ && left > absl::ZeroDuration();
+         left = until - absl::Now()) {
       stopped_.WaitFor(mutex_, left);
     }
     backoff = std::min(backoff * 2, kBackoffMax);

@@ -1,10 +1,10 @@
 #ifndef KENG_APP_STAGE_THREAD_H_
 #define KENG_APP_STAGE_THREAD_H_
 
-// A named thread that calls one step of a stage again and again. A step that is refused for now (ResourceExhausted,
-// Unavailable) is repeated after a jittered back-off of 10 ms to 1 s, and the stage counts as degraded until a step
-// succeeds; any other error ends the thread and is reported once to `on_failure`, which stops the program: going on after
-// corruption would be guessing.
+// A named thread that calls one step of a stage again and again. A step that is refused for now
+// (ResourceExhausted, Unavailable) is repeated after a jittered back-off of 10 ms to 1 s, and the
+// stage counts as degraded until a step succeeds; any other error ends the thread and is reported
+// once to `on_failure`, which stops the program: going on after corruption would be guessing.
 //
 // Life cycle: starts at construction; Stop() asks, wakes, and joins. The destructor stops.
 // Threads: Stop(), degraded() and failure() may be called by any thread.

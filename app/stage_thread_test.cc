@@ -7,7 +7,8 @@
 namespace keng::app {
 namespace {
 
-// Waits for a condition that another thread brings about; fails after 10 s, returns as soon as it holds.
+// Waits for a condition that another thread brings about; fails after 10 s, returns as soon as it
+// holds.
 class Gate {
  public:
   void Open() {
@@ -32,8 +33,7 @@ TEST(StageThread, RepeatsARefusedStepAndReportsRecovery) {
   base::Metrics metrics;
   std::atomic<int> calls{0};
   Gate recovered;
-  StageThread stage("filter",
-                    {.step = [&]() -> absl::StatusOr<int64_t> {
+  StageThread stage("filter", {.step = [&]() -> absl::StatusOr<int64_t> {
                       const int call = ++calls;
                       if (call <= 3) return absl::ResourceExhaustedError("the disk is full");
                       if (call == 5) recovered.Open();  // the state after call 4 is visible by now
@@ -71,8 +71,7 @@ TEST(StageThread, CorruptionEndsItAndIsReportedOnce) {
 TEST(StageThread, StopInterruptsTheBackOff) {
   base::Metrics metrics;
   Gate refused;
-  StageThread stage("filter",
-                    {.step = [&]() -> absl::StatusOr<int64_t> {
+  StageThread stage("filter", {.step = [&]() -> absl::StatusOr<int64_t> {
                       refused.Open();
                       return absl::UnavailableError("later");
                     }},

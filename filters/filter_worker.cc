@@ -16,7 +16,8 @@
 namespace keng::filters {
 
 std::string_view FilterOutcomeName(FilterOutcome outcome) {
-  constexpr std::string_view kNames[] = {"hit", "filtered_out", "retracted", "late", "elsewhere", "broken"};
+  constexpr std::string_view kNames[] = {"hit",  "filtered_out", "retracted",
+                                         "late", "elsewhere",    "broken"};
   return kNames[static_cast<int>(outcome)];
 }
 
@@ -50,7 +51,8 @@ absl::StatusOr<FilterCounts> DecodeFilterCounts(std::string_view text) {
     if (next == end) break;
   }
   if (numbers.size() < 4 || numbers.size() > 4 + kFilterOutcomes || numbers[0] != 1 || at != end) {
-    return absl::InvalidArgumentError(base::StrCat("the position of reader ", kFilterReader, " carries \"", text,
+    return absl::InvalidArgumentError(base::StrCat("the position of reader ", kFilterReader,
+                                                   " carries \"", text,
                                                    "\"; expected the counters of a filter worker"));
   }
   counts.hits = numbers[1];
@@ -61,7 +63,8 @@ absl::StatusOr<FilterCounts> DecodeFilterCounts(std::string_view text) {
 }
 
 struct FilterWorker::State {
-  State(FilterOptions worker_options, stream::Streams& worker_streams, std::function<FilterKit()> worker_kit)
+  State(FilterOptions worker_options, stream::Streams& worker_streams,
+        std::function<FilterKit()> worker_kit)
       : options(std::move(worker_options)), streams(worker_streams), kit(std::move(worker_kit)) {}
 
   // Constant after construction.
@@ -88,7 +91,8 @@ struct FilterWorker::State {
   FilterCounts committed ABSL_GUARDED_BY(mutex);
 
   FilterOutcome Process(const stream::Record& record, const FilterKit& current);
-  FilterOutcome ProcessPost(const ingest::Post& post, const stream::Record& record, const FilterKit& current);
+  FilterOutcome ProcessPost(const ingest::Post& post, const stream::Record& record,
+                            const FilterKit& current);
   void Retract(std::string_view post, std::string_view version);
   void WriteText(const ingest::Post& post);
   void WriteBroken(const stream::Record& record, ingest::DropReason reason);
@@ -103,7 +107,8 @@ void FilterWorker::State::AppendToInbox(std::string_view desk, const InboxRecord
 
 void FilterWorker::State::Retract(std::string_view post, std::string_view version) {
   for (const std::string& desk : options.desks) {
-    AppendToInbox(desk, RetractionRecord{.post = std::string(post), .version = std::string(version)});
+    AppendToInbox(desk,
+                  RetractionRecord{.post = std::string(post), .version = std::string(version)});
     ++pending.retractions;
   }
   writes.AppendTombstone(stream::StreamId::kTexts, post);
@@ -126,8 +131,8 @@ void FilterWorker::State::WriteText(const ingest::Post& post) {
 
 void FilterWorker::State::WriteBroken(const stream::Record& record, ingest::DropReason reason) {
   std::string& out = writes.BeginRecord(stream::StreamId::kDead, "filters");
-  base::StrAppend(&out, R"({"v":1,"stage":"filters","reason":")", ingest::DropReasonName(reason), R"(","offset":)",
-                  record.offset, R"(,"record":)");
+  base::StrAppend(&out, R"({"v":1,"stage":"filters","reason":")", ingest::DropReasonName(reason),
+                  R"(","offset":)", record.offset, R"(,"record":)");
   base::AppendJsonString(record.key, out);
   out.push_back('}');
   writes.EndRecord();
@@ -150,13 +155,15 @@ FilterOutcome FilterWorker::State::Process(const stream::Record& record, const F
     return FilterOutcome::kRetracted;
   }
   const bool late = post.created_at < record.time - options.max_age;
-  // A late edit still has its effect on the incidents that its post is part of; a late new post has none.
+  // A late edit still has its effect on the incidents that its post is part of; a late new post has
+  // none.
   if (late && !post.edit) return FilterOutcome::kLate;
   const FilterOutcome outcome = ProcessPost(post, record, current);
   return late ? FilterOutcome::kLate : outcome;
 }
 
-FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const stream::Record& record,
+FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
+                                               const stream::Record& record,
                                                const FilterKit& current) {
   matcher->Match(post, match);
   const bool late = post.created_at < record.time - options.max_age;
@@ -167,8 +174,9 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const s
     const Rule& rule = *rule_match.rule;
     spans.clear();
     for (const HitSpan& span : rule_match.spans) spans.push_back(span.span);
-    const Placement placement = current.resolver->Resolve(
-        match.folded, match.literals, {.account = post.account, .topic = rule.topic, .hits = spans});
+    const Placement placement =
+        current.resolver->Resolve(match.folded, match.literals,
+                                  {.account = post.account, .topic = rule.topic, .hits = spans});
     if (placement.reason == RouteReason::kElsewhere) {
       elsewhere = true;
       continue;
@@ -177,8 +185,13 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const s
     rules_now.push_back(rule.id);
     if (late) continue;
     HitRecord hit;
-    hit.hit = {.post = std::string(post.id), .rule = rule.id, .topic = rule.topic, .cell = placement.cell,
-               .place = placement.place, .reason = placement.reason, .spans = std::move(rule_match.spans)};
+    hit.hit = {.post = std::string(post.id),
+               .rule = rule.id,
+               .topic = rule.topic,
+               .cell = placement.cell,
+               .place = placement.place,
+               .reason = placement.reason,
+               .spans = std::move(rule_match.spans)};
     hit.rule = rule.facts;
     hit.author = std::string(post.author);
     hit.account = std::string(post.account);
@@ -192,9 +205,11 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post, const s
     hits.push_back(std::move(hit));
   }
   if (post.edit) {
-    // Hits of rules that no longer match are withdrawn; an edit that matches nothing withdraws them all.
+    // Hits of rules that no longer match are withdrawn; an edit that matches nothing withdraws them
+    // all.
     for (const std::string& desk : options.desks) {
-      AppendToInbox(desk, EditRecord{.post = std::string(post.id), .version = std::string(post.version),
+      AppendToInbox(desk, EditRecord{.post = std::string(post.id),
+                                     .version = std::string(post.version),
                                      .rules = rules_now});
       ++pending.edits;
     }
@@ -219,7 +234,8 @@ absl::Status FilterWorker::State::Flush() {
     return status;
   }
   writes.Clear();
-  for (int i = 0; i < kFilterOutcomes; ++i) outcome_counters[i].Add(static_cast<double>(pending.outcomes[i]));
+  for (int i = 0; i < kFilterOutcomes; ++i)
+    outcome_counters[i].Add(static_cast<double>(pending.outcomes[i]));
   hit_counter.Add(static_cast<double>(pending.hits));
   edit_counter.Add(static_cast<double>(pending.edits));
   retraction_counter.Add(static_cast<double>(pending.retractions));
@@ -234,39 +250,44 @@ absl::Status FilterWorker::State::Flush() {
 FilterWorker::FilterWorker(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FilterWorker::~FilterWorker() = default;
 
-absl::StatusOr<std::unique_ptr<FilterWorker>> FilterWorker::Open(FilterOptions options, stream::Streams& streams,
+absl::StatusOr<std::unique_ptr<FilterWorker>> FilterWorker::Open(FilterOptions options,
+                                                                 stream::Streams& streams,
                                                                  std::function<FilterKit()> kit,
                                                                  base::Metrics& metrics) {
   if (options.partitions.empty()) {
-    for (int p = 0; p < streams.partitions(stream::StreamId::kPosts); ++p) options.partitions.push_back(p);
+    for (int p = 0; p < streams.partitions(stream::StreamId::kPosts); ++p)
+      options.partitions.push_back(p);
   }
   auto state = std::make_unique<State>(std::move(options), streams, std::move(kit));
   FilterCounts restored;
   for (const int partition : state->options.partitions) {
-    KENG_ASSIGN_OR_RETURN(auto committed, streams.committed(kFilterReader, stream::StreamId::kPosts, partition));
+    KENG_ASSIGN_OR_RETURN(auto committed,
+                          streams.committed(kFilterReader, stream::StreamId::kPosts, partition));
     if (!committed.has_value()) continue;
     KENG_ASSIGN_OR_RETURN(const FilterCounts counts, DecodeFilterCounts(committed->metadata));
     state->by_partition[partition] = counts;
     restored += counts;
   }
-  KENG_ASSIGN_OR_RETURN(
-      state->reader, streams.OpenReader(kFilterReader, stream::StreamId::kPosts, state->options.partitions));
+  KENG_ASSIGN_OR_RETURN(state->reader, streams.OpenReader(kFilterReader, stream::StreamId::kPosts,
+                                                          state->options.partitions));
   for (int i = 0; i < kFilterOutcomes; ++i) {
-    state->outcome_counters[i] =
-        metrics.counter("keng_filters_posts_total", "Posts by what became of them in the filter stage",
-                        {{"outcome", std::string(FilterOutcomeName(static_cast<FilterOutcome>(i)))}});
+    state->outcome_counters[i] = metrics.counter(
+        "keng_filters_posts_total", "Posts by what became of them in the filter stage",
+        {{"outcome", std::string(FilterOutcomeName(static_cast<FilterOutcome>(i)))}});
     state->outcome_counters[i].Add(static_cast<double>(restored.outcomes[i]));
   }
   state->hit_counter = metrics.counter("keng_filters_hits_total", "Hits written to the inbox");
   state->hit_counter.Add(static_cast<double>(restored.hits));
   state->edit_counter = metrics.counter("keng_filters_edits_total", "Edits written to the inbox");
   state->edit_counter.Add(static_cast<double>(restored.edits));
-  state->retraction_counter = metrics.counter("keng_filters_retractions_total", "Retractions written to the inbox");
+  state->retraction_counter =
+      metrics.counter("keng_filters_retractions_total", "Retractions written to the inbox");
   state->retraction_counter.Add(static_cast<double>(restored.retractions));
   state->batch_counter = metrics.counter("keng_filters_batches_total", "Batches processed");
-  state->refused_counter = metrics.counter("keng_filters_refused_total", "Writes that the stream refused for now");
-  state->batch_seconds =
-      metrics.histogram("keng_filters_batch_seconds", "Time for one batch, without waiting", base::LatencyBounds());
+  state->refused_counter =
+      metrics.counter("keng_filters_refused_total", "Writes that the stream refused for now");
+  state->batch_seconds = metrics.histogram(
+      "keng_filters_batch_seconds", "Time for one batch, without waiting", base::LatencyBounds());
   {
     base::MutexLock lock(state->mutex);
     state->committed = restored;
@@ -296,8 +317,8 @@ absl::StatusOr<int64_t> FilterWorker::RunOnce(absl::Duration timeout) {
   KENG_CHECK(before.hits == 0, "a batch was begun before the one before it was written");
   FilterCounts& counts = state.by_partition[batch->partition()];
   counts += state.pending;
-  state.writes.Commit(kFilterReader, stream::StreamId::kPosts, batch->partition(), batch->next_offset(),
-                      EncodeFilterCounts(counts));
+  state.writes.Commit(kFilterReader, stream::StreamId::kPosts, batch->partition(),
+                      batch->next_offset(), EncodeFilterCounts(counts));
   state.pending_records = static_cast<int64_t>(batch->records().size());
   state.batch_counter.Add();
   const absl::Status flushed = state.Flush();

@@ -1,12 +1,13 @@
 #ifndef KENG_FILTERS_FILTER_WORKER_H_
 #define KENG_FILTERS_FILTER_WORKER_H_
 
-// The filter stage for some partitions of `posts`: parse, fold and scan, evaluate, place; hits, edits and retractions go
-// to the inbox of the desk, texts to `texts`. Stateless but for its counters, which travel with the committed position, so
-// that every post is counted exactly once where the stream writes atomically (docs/decisions/001).
+// The filter stage for some partitions of `posts`: parse, fold and scan, evaluate, place; hits,
+// edits and retractions go to the inbox of the desk, texts to `texts`. Stateless but for its
+// counters, which travel with the committed position, so that every post is counted exactly once
+// where the stream writes atomically (docs/decisions/001).
 //
-// Life cycle: Open() restores the counters of the committed position; RunOnce() is called again and again by the owner's
-// thread; destruction at any point is as safe as kill -9.
+// Life cycle: Open() restores the counters of the committed position; RunOnce() is called again and
+// again by the owner's thread; destruction at any point is as safe as kill -9.
 //
 // Threads: a worker belongs to one thread. Two workers must not share a partition.
 //
@@ -62,14 +63,15 @@ absl::StatusOr<FilterCounts> DecodeFilterCounts(std::string_view text);
 inline constexpr std::string_view kFilterReader = "filters";
 
 struct FilterOptions {
-  std::vector<int> partitions;             // of `posts`; empty: all
+  std::vector<int> partitions;  // of `posts`; empty: all
   absl::Duration max_age = absl::Hours(24);
-  std::vector<std::string> desks;          // that a retraction must reach
-  uint64_t sketch_seed = 0;                // of the installation's key file
-  size_t batch_bytes = size_t{1} << 20;    // read at a time
+  std::vector<std::string> desks;        // that a retraction must reach
+  uint64_t sketch_seed = 0;              // of the installation's key file
+  size_t batch_bytes = size_t{1} << 20;  // read at a time
 };
 
-// What a worker matches and places with. Both are immutable and swapped together between two batches.
+// What a worker matches and places with. Both are immutable and swapped together between two
+// batches.
 struct FilterKit {
   std::shared_ptr<const RuleSet> rules;
   std::shared_ptr<const Resolver> resolver;
@@ -78,15 +80,17 @@ struct FilterKit {
 class FilterWorker {
  public:
   // `kit` is asked before each batch for what is in force. Both must outlive the worker.
-  static absl::StatusOr<std::unique_ptr<FilterWorker>> Open(FilterOptions options, stream::Streams& streams,
-                                                            std::function<FilterKit()> kit, base::Metrics& metrics);
+  static absl::StatusOr<std::unique_ptr<FilterWorker>> Open(FilterOptions options,
+                                                            stream::Streams& streams,
+                                                            std::function<FilterKit()> kit,
+                                                            base::Metrics& metrics);
   ~FilterWorker();
   FilterWorker(const FilterWorker&) = delete;
   FilterWorker& operator=(const FilterWorker&) = delete;
 
   // Processes one batch; waits up to `timeout` for it. Returns the number of records processed.
-  // ResourceExhausted or Unavailable: the write was refused for now; the batch is kept and written at the next call.
-  // DataLoss: the stream is corrupt; the owner must stop.
+  // ResourceExhausted or Unavailable: the write was refused for now; the batch is kept and written
+  // at the next call. DataLoss: the stream is corrupt; the owner must stop.
   absl::StatusOr<int64_t> RunOnce(absl::Duration timeout);
 
   // Makes a RunOnce() that waits return soon. Thread-safe.

@@ -1,8 +1,8 @@
 #ifndef KENG_APP_INTERNAL_COMMANDS_H_
 #define KENG_APP_INTERNAL_COMMANDS_H_
 
-// The command line's frame. Each group of commands is one file that declares its flags and, when chosen, sets the exit
-// status: 0 done, 1 something found wrong, 2 usage.
+// The command line's frame. Each group of commands is one file that declares its flags and, when
+// chosen, sets the exit status: 0 done, 1 something found wrong, 2 usage.
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -30,9 +30,10 @@ struct CommandContext {
 void AddRunCommands(CLI::App& app, CommandContext& context);       // run, demo, config, doctor
 void AddFilterCommands(CLI::App& app, CommandContext& context);    // match, rules, cells, route
 void AddIncidentCommands(CLI::App& app, CommandContext& context);  // incidents, group
-void AddAdminCommands(CLI::App& app, CommandContext& context);     // pause, resume, forget, dead, tap, top
-void AddKeyCommands(CLI::App& app, CommandContext& context);       // keys
-void AddBenchCommands(CLI::App& app, CommandContext& context);     // bench
+void AddAdminCommands(CLI::App& app,
+                      CommandContext& context);  // pause, resume, forget, dead, tap, top
+void AddKeyCommands(CLI::App& app, CommandContext& context);    // keys
+void AddBenchCommands(CLI::App& app, CommandContext& context);  // bench
 
 }  // namespace keng::app
 
