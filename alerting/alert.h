@@ -23,7 +23,8 @@ enum class AlertReason : uint8_t {
   kRetracted = 4,  // all posts of a rung incident are gone
   kResolved = 5,
   kReopened = 6,
-  kStorm = 7,  // the cell's hourly cap was reached: one summary in place of many
+  kStorm = 7,       // the cell's hourly cap was reached: one summary in place of many
+  kReassigned = 8,  // an officer gave the incident to this cell
 };
 std::string_view AlertReasonName(AlertReason reason);  // "opened", "grew", ...
 

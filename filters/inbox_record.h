@@ -59,9 +59,9 @@ struct HitRecord {
   std::string version;   // of the post
   std::string rule_set;  // version of the rule set that made the hit
   std::vector<std::string>
-      place_path;          // hit.place and all that contain it, innermost first, up to the desk
-  absl::Time created_at;   // the platform's; shown, never used in a decision
-  absl::Time appended_at;  // append time of the post: post-to-alert latency is measured from here
+      place_path;  // hit.place and all that contain it, innermost first, up to the desk
+  absl::Time created_at = absl::InfinitePast();   // the platform's; shown, never used in a decision
+  absl::Time appended_at = absl::InfinitePast();  // append time of the post: latency counts from it
 };
 
 // A newer state of a post: the rules that match it now. Hits of rules not named are withdrawn. The
@@ -103,7 +103,7 @@ struct ActionRecord {
 
 // The only thing that makes time pass in an incident.
 struct TickRecord {
-  absl::Time now;
+  absl::Time now = absl::InfinitePast();
 };
 
 // Written by a new owner of the partition before anything else of its own; later records of older
@@ -113,10 +113,19 @@ struct EpochRecord {
   std::string owner;
 };
 
-using InboxRecord =
-    std::variant<HitRecord, EditRecord, RetractionRecord, ActionRecord, TickRecord, EpochRecord>;
+// What the fold itself is set to. A changed setting changes decisions, so that it stands in the
+// inbox like everything else that does; the alerting worker writes one when its configuration
+// differs from what the fold holds. Whole, not a difference.
+struct SettingsRecord {
+  int rings_per_cell_hour = 0;  // more rings than this become a storm summary; 0: no cap
+  bool operator==(const SettingsRecord&) const = default;
+};
 
-// Appends the JSON form.
+using InboxRecord = std::variant<HitRecord, EditRecord, RetractionRecord, ActionRecord, TickRecord,
+                                 EpochRecord, SettingsRecord>;
+
+// Appends the JSON form. Times are stored in microseconds and durations too; what is finer is cut
+// off.
 void AppendInboxRecord(const InboxRecord& record, std::string& out);
 
 // Parses one record. Belongs to one thread. `json` must be readable kValuePadding bytes past its
