@@ -34,6 +34,7 @@ namespace keng::base {
 
 #define KENG_STATUS_CONCAT_INNER(a, b) a##b
 #define KENG_STATUS_CONCAT(a, b) KENG_STATUS_CONCAT_INNER(a, b)
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot stand in parentheses.
 // KENG_ASSIGN_OR_RETURN(auto value, StatusOrExpression());
 #define KENG_ASSIGN_OR_RETURN(declaration, expression) \
   KENG_ASSIGN_OR_RETURN_IMPL(KENG_STATUS_CONCAT(keng_status_or_, __LINE__), declaration, expression)
@@ -41,5 +42,6 @@ namespace keng::base {
   auto temporary = (expression);                                       \
   if (!temporary.ok()) return std::move(temporary).status();           \
   declaration = *std::move(temporary)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // KENG_BASE_CHECK_H_
