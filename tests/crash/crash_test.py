@@ -13,56 +13,30 @@ processes that it started.
 import argparse
 import collections
 import json
-import os
 import pathlib
 import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-import stories
-
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent / "testkit"))
+
+import stories  # noqa: E402
+from keng_process import ROOT, Failure, Keng, Receiver  # noqa: E402
+
 WARDS = [("30307", "phường Long Xuyên"), ("30316", "phường Châu Đốc"), ("30376", "phường Tân Châu"),
          ("30301", "phường Mỹ Thới"), ("30292", "phường Bình Đức")]
-SECRET = "whsec_Y3Jhc2gtdGVzdC1zZWNyZXQtY3Jhc2gtdGVzdA=="
+CHUNK_LINES = 300
+POINT_TRIES_MAX = 20
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Run:
-    def __init__(self, args):
-        self.args = args
-        self.rng = random.Random(args.seed)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="keng-crash-"))
-        self.posts = self.folder / "posts.ndjson"
-        self.posts.touch()
-        self.alerts = self.folder / "alerts.jsonl"
-        self.received = self.folder / "received.jsonl"
-        self.port = free_port()
-        self.receiver = None
-        self.keng = None
-        self.kills = collections.Counter()
-        self.write_config()
-
-    def write_config(self):
-        (self.folder / "secret").write_text(SECRET)
-        (self.folder / "secret").chmod(0o600)
-        (self.folder / "keng.yaml").write_text(f"""
-data_dir: data
+def config(receiver_port):
+    return f"""
 rules: [{HERE}/pack]
 places: {ROOT}/rules/places
 cells: {ROOT}/rules/cells.yaml
-max_age: 100000d
 metrics_listen: ""
 streams: {{posts_partitions: 2}}
 alerts: {{tick_interval: 1s, rings_per_cell_hour_max: 100000}}
@@ -70,159 +44,117 @@ sources:
   - {{name: crash, type: file, path: posts.ndjson, follow: true, purpose: crash test, owner: tests, until: 2099-12-31}}
 channels:
   - {{name: file, type: file, path: alerts.jsonl}}
-  - {{name: hook, type: webhook, url: "http://127.0.0.1:{self.port}/alerts", secret_file: secret, allow_private: true}}
+  - {{name: hook, type: webhook, url: "http://127.0.0.1:{receiver_port}/alerts", secret_file: secret,
+      allow_private: true}}
 cell_channels:
   "91": [file, hook]
-""")
+"""
 
-    def start_receiver(self):
-        self.receiver = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/receiver/receiver.py"), "--port", str(self.port), "--secret", SECRET,
-             "--out", str(self.received)], stdout=subprocess.DEVNULL, stderr=open(self.folder / "receiver.log", "w"))
 
-    def start_keng(self, crash_point=None):
-        environment = dict(os.environ)
-        if crash_point:
-            environment["KENG_CRASH_POINT"] = crash_point
-        log = open(self.folder / "keng.log", "a")
-        self.keng = subprocess.Popen([self.args.keng, "run", "--config", str(self.folder / "keng.yaml")],
-                                     env=environment, stdout=log, stderr=log)
+class CrashTest:
+    def __init__(self, args):
+        self.args = args
+        self.rng = random.Random(args.seed)
+        self.keng = Keng(args.keng, "")
+        self.receiver = Receiver(self.keng.folder)
+        self.keng.config.write_text("data_dir: data\n" + config(self.receiver.port))
+        self.posts = self.keng.folder / "posts.ndjson"
+        self.posts.touch()
+        self.kills = collections.Counter()
+        self.tries = collections.Counter()
+        self.lines = 0
+        self.wrong = []
 
-    def status(self):
-        """Counters of the running process, or None while it is not up."""
-        answer = subprocess.run([self.args.keng, "top", "--once", "--format", "json", "--config",
-                                 str(self.folder / "keng.yaml")], capture_output=True, text=True)
-        if answer.returncode != 0:
-            return None
-        return json.loads(answer.stdout)
-
-    def kill(self, why):
-        if self.keng.poll() is None:
-            self.keng.send_signal(signal.SIGKILL)
-        self.keng.wait()
-        if self.keng.returncode == -signal.SIGKILL:
-            self.kills[why] += 1
-        else:
-            raise SystemExit(f"keng ended by itself with status {self.keng.returncode}; see {self.folder}/keng.log")
-
-    def wait_idle(self, lines, deadline_s=60):
-        """Until everything that was written has gone through to delivered alerts. Keng must be running."""
-        end = time.monotonic() + deadline_s
-        while time.monotonic() < end:
-            if self.keng.poll() is not None:
-                return False
-            status = self.status()
-            if status and status["ingest"]["lines"] >= lines and status["idle"]:
-                return True
-            time.sleep(0.05)
-        raise SystemExit(f"not idle after {deadline_s} s: {json.dumps(self.status())}; see {self.folder}")
-
-    def main(self):
+    def run(self):
         truth = stories.Input(self.args.seed, WARDS, time.time() - 3600)
-        points = (HERE / "points.txt").read_text().split()
-        self.start_receiver()
-        self.start_keng()
-        plan = collections.deque(points * max(1, self.args.rounds))
-        lines = 0
-        while sum(self.kills.values()) < self.args.kills or plan:
-            chunk = truth.chunk(300)
-            with open(self.posts, "a") as out:
-                for start in range(0, len(chunk), 100):
-                    out.write("".join(line + "\n" for line in chunk[start:start + 100]))
-                    out.flush()
-                    lines += len(chunk[start:start + 100])
-                    self.one_kill(plan)
-            while not self.wait_idle(lines):
-                self.keng.wait()
-                self.kills["point"] += self.keng.returncode == -signal.SIGKILL
-                self.start_keng()
-        # Half of the alerts wait for a receiver that is down: it comes back and nothing is lost.
-        return self.verify(truth, lines)
+        plan = collections.deque((HERE / "points.txt").read_text().split() * self.args.rounds)
+        self.keng.start()
+        while plan or sum(self.kills.values()) < self.args.kills:
+            self.append(truth.chunk(CHUNK_LINES), plan)
+            while not self.keng.wait_idle(self.lines):
+                self.reap("late point")
+        self.verify(truth)
+        return 1 if self.wrong else 0
 
-    def one_kill(self, plan):
-        if plan:
-            point = plan.popleft()
-            self.kill("between")
-            self.start_keng(point)
-            try:
-                self.keng.wait(timeout=8)
-                if self.keng.returncode != -signal.SIGKILL:
-                    raise SystemExit(f"keng ended with {self.keng.returncode} instead of dying at {point}")
-                self.kills[point] += 1
-                self.start_keng()
-            except subprocess.TimeoutExpired:
-                plan.append(point)  # this chunk did not lead there; another will
-                self.attempts = getattr(self, "attempts", collections.Counter())
-                self.attempts[point] += 1
-                if self.attempts[point] > 20:
-                    raise SystemExit(f"the crash point {point} never fired")
-        else:
-            time.sleep(self.rng.expovariate(1 / 0.12))
-            self.kill("random")
-            self.start_keng()
+    def append(self, chunk, plan):
+        """Writes the chunk in three parts with a kill after each."""
+        with open(self.posts, "a") as out:
+            for start in range(0, len(chunk), 100):
+                part = chunk[start:start + 100]
+                out.write("".join(line + "\n" for line in part))
+                out.flush()
+                self.lines += len(part)
+                if plan:
+                    self.kill_at(plan)
+                else:
+                    time.sleep(self.rng.expovariate(1 / 0.12))
+                    self.keng.kill()
+                    self.kills["random"] += 1
+                    self.keng.start()
 
-    def verify(self, truth, lines):
-        assert self.wait_idle(lines)
-        status = self.status()
-        self.keng.send_signal(signal.SIGTERM)
-        if self.keng.wait(timeout=60) != 0:
-            raise SystemExit(f"keng did not stop in order: {self.keng.returncode}")
-        config = ["--config", str(self.folder / "keng.yaml")]
-        wrong = []
+    def kill_at(self, plan):
+        point = plan.popleft()
+        self.keng.kill()
+        self.kills["between"] += 1
+        self.keng.start(KENG_CRASH_POINT=point)
+        try:
+            self.keng.process.wait(timeout=5)
+            self.reap(point)
+        except subprocess.TimeoutExpired:  # these lines did not lead there; the next ones may
+            self.tries[point] += 1
+            if self.tries[point] >= POINT_TRIES_MAX:
+                raise Failure(f"the crash point {point} never fired")
+            plan.append(point)
 
-        def check(what, found, expected):
-            if found != expected:
-                wrong.append(f"{what}: found {found}, expected {expected}")
+    def reap(self, point):
+        status = self.keng.process.wait()
+        if status != -signal.SIGKILL:
+            raise Failure(f"keng ended with {status} instead of dying; see {self.keng.log}")
+        self.kills[point] += 1
+        self.keng.start()
 
-        refold = subprocess.run([self.args.keng, "incidents", "verify", *config], capture_output=True, text=True)
-        check("a fold from empty", refold.returncode, 0)
-        listed = subprocess.run([self.args.keng, "incidents", "list", "--all", "--format", "json", *config],
-                                capture_output=True, text=True, check=True)
-        incidents = [json.loads(line) for line in listed.stdout.splitlines()]
-        found = collections.Counter((incident["topic"], incident["place"]) for incident in incidents)
-        check("stories opened more than once", [story for story, count in found.items() if count > 1], [])
-        check("set of stories", set(found), truth.ever)
-        posts = {(incident["topic"], incident["place"]): incident["posts"] for incident in incidents}
-        check("posts of each story", posts, truth.posts_by_story())
+    def check(self, what, found, expected):
+        if found != expected:
+            self.wrong.append(f"{what}: found {found}, expected {expected}")
 
-        ids = {incident["id"] for incident in incidents}
-        for name, file in (("receiver", self.received), ("file", self.alerts)):
-            alerts = {}
-            sendings = 0
-            for line in file.read_text().splitlines():
-                alert = json.loads(line)
-                sendings += 1
-                alerts[alert["id"]] = alert
-            opened = collections.Counter(a["subject"] for a in alerts.values() if a["type"].endswith("opened.v1"))
-            check(f"incidents rung at the {name}", set(opened), ids)
-            check(f"opened twice at the {name}", [i for i, n in opened.items() if n != 1], [])
-            print(f"{name}: {len(alerts)} alerts, {sendings - len(alerts)} sent a second time with the same id")
+    def verify(self, truth):
+        status = self.keng.status()
+        self.keng.stop()
+        refold = self.keng.command("incidents", "verify", check=False)
+        self.check(f"a fold from empty ({refold.stdout.strip()} {refold.stderr.strip()})", refold.returncode, 0)
+        incidents = self.keng.incidents()
+        opened = collections.Counter((incident["topic"], incident["place"]) for incident in incidents)
+        self.check("stories opened more than once", [story for story, count in opened.items() if count > 1], [])
+        self.check("set of stories", set(opened), truth.ever)
+        self.check("posts of each story", {(i["topic"], i["place"]): i["posts"] for i in incidents},
+                   truth.posts_by_story())
+        self.check_alerts("receiver", self.receiver.alerts(), incidents)
+        in_file = [json.loads(line) for line in (self.keng.folder / "alerts.jsonl").read_text().splitlines()]
+        self.check_alerts("file", in_file, incidents)
 
-        ingest = status["ingest"]
-        check("lines", ingest["lines"], truth.counts["lines"])
-        check("stored", ingest["stored"], truth.counts["stored"])
-        check("duplicate", ingest["duplicate"], truth.counts["duplicate"])
-        check("dropped", ingest["dropped"], truth.counts["broken"])
-        filters = status["filters"]
-        check("filters in", sum(filters["outcomes"].values()), ingest["stored"])
-        alerting = status["alerting"]
-        check("alerting in", alerting["joined"] + alerting["opened"] + alerting["duplicate"], filters["hits"])
-        print(f"kills: {dict(self.kills)}")
-        for line in wrong:
+        ingest, filters, alerting = status["ingest"], status["filters"], status["alerting"]
+        for outcome in ("lines", "stored", "duplicate"):
+            self.check(f"ingest {outcome}", ingest[outcome], truth.counts[outcome])
+        self.check("ingest dropped", ingest["dropped"], truth.counts["broken"])
+        self.check("filters in", sum(filters["outcomes"].values()), ingest["stored"])
+        self.check("alerting in", alerting["joined"] + alerting["opened"] + alerting["duplicate"], filters["hits"])
+
+        print(f"kills: {dict(sorted(self.kills.items()))}")
+        for line in self.wrong:
             print("WRONG", line[:2000])
-        print(f"seed {self.args.seed}: {sum(self.kills.values())} kills, {lines} lines, {len(incidents)} incidents, "
-              f"{len(wrong)} checks failed")
-        return 1 if wrong else 0
+        print(f"seed {self.args.seed}: {sum(self.kills.values())} kills, {self.lines} lines, {len(incidents)} "
+              f"incidents, {len(self.wrong)} checks failed")
 
-    def close(self, failed):
-        for process in (self.keng, self.receiver):
-            if process and process.poll() is None:
-                process.kill()
-                process.wait()
-        if failed or self.args.keep:
-            print(f"kept: {self.folder}")
-        else:
-            shutil.rmtree(self.folder)
+    def check_alerts(self, name, sendings, incidents):
+        alerts = {alert["id"]: alert for alert in sendings}
+        opened = collections.Counter(a["subject"] for a in alerts.values() if a["type"].endswith("opened.v1"))
+        self.check(f"incidents rung at the {name}", set(opened), {incident["id"] for incident in incidents})
+        self.check(f"opened twice at the {name}", [i for i, count in opened.items() if count != 1], [])
+        print(f"{name}: {len(alerts)} alerts, {len(sendings) - len(alerts)} sent a second time with the same id")
+
+    def close(self, keep):
+        self.keng.close(keep)
+        self.receiver.stop()
 
 
 def main():
@@ -233,13 +165,13 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    print(f"seed {args.seed}")
-    run = Run(args)
+    print(f"seed {args.seed}", flush=True)
+    test = CrashTest(args)
     status = 1
     try:
-        status = run.main()
+        status = test.run()
     finally:
-        run.close(status != 0)
+        test.close(args.keep or status != 0)
     return status
 
 
