@@ -14,6 +14,8 @@
 // Names are resolved once a connection by the system's resolver, in the calling thread; its own
 // time limits apply there (resolv.conf), which can exceed connect_timeout.
 //
+// Under AddressPolicy::kPublic the connection goes to the very address that was examined.
+//
 // No URL ever stands in an error: the URLs of chat services are secrets.
 //
 // Tests: net/http_client_test.cc against net/testing/scripted_http_server.h.
@@ -30,13 +32,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/metrics.h"
+#include "net/address_policy.h"
 
 namespace keng::net {
-
-// Which addresses a connection may go to. kPublic refuses loopback, private, link-local, unique
-// local, carrier-grade NAT, multicast and unspecified addresses after resolving, and connects to
-// the very address that it examined.
-enum class AddressPolicy : uint8_t { kPublic, kAny };
 
 struct HttpClientOptions {
   std::string name = "http";  // label of the client's metrics; a small closed set
