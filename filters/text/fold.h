@@ -10,7 +10,8 @@
 // original (phrase.h). README.md lists every form and the rule for it.
 //
 // I1. The fold of a text is the concatenation of the folds of its chunks, the stretches between
-//     bytes <= 0x20, except that a word wholly of Cyrillic or Greek look-alikes asks the whole text.
+//     bytes <= 0x20, except that a word wholly of Cyrillic or Greek look-alikes asks the whole
+//     text.
 // I2. The scalar and the vectorised path give the same text() and the same Original() for every
 //     input, valid UTF-8 or not; the scalar one is the definition.
 //

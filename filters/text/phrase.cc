@@ -1,0 +1,125 @@
+#include "filters/text/phrase.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "base/check.h"
+#include "base/strings.h"
+#include "filters/text/internal/chunk_fold.h"
+#include "filters/text/internal/marks.h"
+#include "filters/text/internal/unicode.h"
+
+namespace keng::filters {
+namespace {
+
+using text_internal::JoinTones;
+using text_internal::LetterMarks;
+using text_internal::ReadMarks;
+
+bool IsUtf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const text_internal::Decoded decoded = text_internal::Decode(text, at);
+    if (decoded.code_point == text_internal::kInvalid) return false;
+    at += decoded.length;
+  }
+  return true;
+}
+
+bool IsAsciiLetter(char c) { return c >= 'a' && c <= 'z'; }
+
+}  // namespace
+
+absl::StatusOr<Phrase> Phrase::Parse(std::string_view written) {
+  if (written.size() > kBytesMax) {
+    return absl::InvalidArgumentError(base::StrCat("a phrase of ", written.size(),
+                                                   " bytes; at most ", kBytesMax, " are allowed"));
+  }
+  if (!IsUtf8(written)) return absl::InvalidArgumentError("a phrase that is not UTF-8");
+
+  Phrase phrase;
+  phrase.written_ = written;
+  phrase.literal_ = " ";
+  phrase.qualities_.assign(1, '\0');
+  Folder folder(FoldPath::kScalar);
+  FoldedText folded;
+  const auto append = [&](std::string_view part) {
+    folder.Fold(part, folded);
+    // The first reading of a glued hashtag; texts have it among theirs.
+    const std::string_view text = folded.text().substr(0, folded.text().find('|'));
+    for (uint32_t i = 1; i < text.size(); ++i) {
+      const char c = text[i];
+      phrase.literal_.push_back(c);
+      if (c == ' ') {
+        phrase.qualities_.push_back(0);
+        continue;
+      }
+      if (text[i - 1] == ' ') {
+        phrase.tones_.push_back(0);
+        ++phrase.syllables_;
+      }
+      LetterMarks marks{c, 0};
+      if (IsAsciiLetter(c)) marks = ReadMarks(part, folded.Original(i, i + 1), c);
+      phrase.qualities_.push_back(marks.quality);
+      phrase.tones_.back() = JoinTones(phrase.tones_.back(), marks.tone);
+    }
+  };
+  folder.Fold(written, folded);
+  if (folded.text().find('|') == std::string_view::npos) {
+    append(written);
+  } else {
+    for (size_t at = 0; at < written.size();) {
+      const auto* end = std::find_if(written.begin() + at, written.end(), text_internal::EndsChunk);
+      const size_t length = static_cast<size_t>(end - written.begin()) - at;
+      append(written.substr(at, length));
+      at += length + 1;
+    }
+  }
+  if (phrase.syllables_ == 0) {
+    return absl::InvalidArgumentError(
+        base::StrCat("a phrase without a letter or digit: \"", written, "\""));
+  }
+  if (phrase.syllables_ > kSyllablesMax) {
+    return absl::InvalidArgumentError(base::StrCat(
+        "a phrase of ", phrase.syllables_, " syllables; at most ", kSyllablesMax, " are allowed"));
+  }
+  return phrase;
+}
+
+MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text, uint32_t folded_begin) {
+  KENG_CHECK(folded_begin <= text.text().size() &&
+                 text.text().substr(folded_begin, phrase.literal_.size()) == phrase.literal_,
+             "the literal of the phrase does not stand at ", folded_begin);
+  MarksEvidence worst = MarksEvidence::kEqual;
+  size_t syllable = 0;
+  bool any = false;
+  bool missing = false;
+  uint8_t tone = 0;
+  for (uint32_t i = 1; i < phrase.literal_.size(); ++i) {
+    const char c = phrase.literal_[i];
+    if (c != ' ') {
+      if (!IsAsciiLetter(c)) continue;
+      const uint32_t at = folded_begin + i;
+      const LetterMarks marks = ReadMarks(text.original(), text.Original(at, at + 1), c);
+      const char wanted = phrase.qualities_[i];
+      tone = JoinTones(tone, marks.tone);
+      any |= marks.quality != c;
+      missing |= marks.quality != wanted;
+      if (marks.quality != c && marks.quality != wanted) return MarksEvidence::kConflicting;
+      continue;
+    }
+    const uint8_t wanted = phrase.tones_[syllable++];
+    if (tone != 0 && tone != wanted) return MarksEvidence::kConflicting;
+    any |= tone != 0;
+    missing |= tone != wanted;
+    const MarksEvidence evidence = !missing ? MarksEvidence::kEqual
+                                   : any    ? MarksEvidence::kPartial
+                                            : MarksEvidence::kAbsent;
+    worst = std::max(worst, evidence);
+    any = false;
+    missing = false;
+    tone = 0;
+  }
+  return worst;
+}
+
+}  // namespace keng::filters
