@@ -59,6 +59,9 @@ struct StreamConfig {
   absl::Duration retention = absl::InfiniteDuration();  // by append time
   int64_t retention_bytes = INT64_MAX;                  // for each partition; the oldest go first
   bool compacted = false;  // a newer record or tombstone of a key removes the older
+  // Lookup() finds the newest record of a key. Costs an index entry a record, so it is for streams
+  // of low volume (texts, control), not for posts.
+  bool indexed = false;
 };
 
 // The defaults of design section 2: partitions 1 for inbox, control, dead, alerts; posts and texts
@@ -112,6 +115,12 @@ class WriteSet {
     std::string metadata;  // at most 4 KiB; kept with the position (the stage's counters)
   };
 
+  // What one set may hold: a producer writes long before this.
+  static constexpr size_t kBytesMax = 256 << 20;
+  static constexpr size_t kKeyBytesMax = 4096;
+  static constexpr size_t kValueBytesMax = 16 << 20;
+  static constexpr size_t kMetadataBytesMax = 4096;
+
   void Append(StreamId stream, std::string_view key, std::string_view value);
   void AppendTombstone(StreamId stream, std::string_view key);
   // Zero-copy form: the caller appends the value's bytes to the returned buffer, then calls
@@ -137,6 +146,7 @@ class WriteSet {
   std::string buffer_;
   std::vector<Entry> entries_;
   std::vector<Position> positions_;
+  bool record_open_ = false;
 };
 
 struct Committed {
@@ -200,7 +210,9 @@ class Streams {
   // and positions last, so that a crash repeats and never loses. ResourceExhausted: retention by
   // size would have to pass a registered reader, or the disk is full: nothing was
   //   written, try again later. DataLoss: an earlier write or sync failed; the process must stop
-  //   writing.
+  //   writing. InvalidArgument: a key, value or metadata over the bounds in WriteSet, a stream or
+  //   partition that is not there, a position past the end. FailedPrecondition: a position of a
+  //   reader that is not registered (OpenReader registers). On all but OK nothing was written.
   virtual absl::Status Write(const WriteSet& set) = 0;
 
   // Registers `name` (its committed position holds back retention from now on) and opens it at its
@@ -217,16 +229,17 @@ class Streams {
   virtual absl::StatusOr<std::optional<Committed>> committed(std::string_view name, StreamId stream,
                                                              int partition) = 0;
 
-  // The newest value of `key` in a compacted stream; nullopt when there is none or a tombstone.
-  // Capabilities::lookup.
+  // The newest value of `key` in an indexed stream (StreamConfig::indexed); nullopt when there is
+  // none or a tombstone. FailedPrecondition: the stream is not indexed. Capabilities::lookup.
   virtual absl::StatusOr<std::optional<std::string>> Lookup(StreamId stream,
                                                             std::string_view key) = 0;
   // One past the last record.
   virtual absl::StatusOr<Offset> End(StreamId stream, int partition) = 0;
 
-  // Retention and compaction of everything that is due by the clock. Called from time to time by
-  // the owner; also makes sure that the bytes of superseded and deleted records leave the disk
-  // within 24 h.
+  // Retention and compaction of everything that is due by the clock. Called from time to time
+  // (every few seconds; cheap when nothing is due) by the owner, from one thread; also makes sure
+  // that the bytes of superseded and deleted records leave the disk within 24 h. A tombstone stays
+  // as long as the stream's retention, so that every replay sees it.
   virtual absl::Status Maintain() = 0;
   // Makes all written so far safe against power loss.
   virtual absl::Status Sync() = 0;
