@@ -107,7 +107,7 @@ class ConfigReader {
     StreamSettings& streams = config_.streams;
     Keep(node.CheckKeys("streams", {"posts_partitions", "sync_interval", "posts_retention",
                                     "inbox_retention", "texts_retention", "alerts_retention",
-                                    "dead_retention", "posts_bytes_max", "tail_bytes"}));
+                                    "dead_retention", "posts_bytes_max", "tail_bytes", "disk_free_min"}));
     Number(node, "posts_partitions", 1, 64, streams.posts_partitions);
     Duration(node, "sync_interval", streams.sync_interval);
     Duration(node, "posts_retention", streams.posts_retention);
@@ -117,6 +117,7 @@ class ConfigReader {
     Duration(node, "dead_retention", streams.dead_retention);
     Bytes(node, "posts_bytes_max", streams.posts_bytes_max);
     Bytes(node, "tail_bytes", streams.tail_bytes);
+    Bytes(node, "disk_free_min", streams.disk_free_min);
   }
 
   void ReadAlerts(const Yaml& node) {

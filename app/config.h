@@ -50,6 +50,7 @@ struct StreamSettings {
   absl::Duration dead_retention = absl::Hours(24) * 7;
   int64_t posts_bytes_max = int64_t{16} << 30;  // for each partition
   int64_t tail_bytes = int64_t{64} << 20;       // newest records of a partition kept in memory
+  int64_t disk_free_min = int64_t{256} << 20;   // writes are refused while less is free
 };
 
 struct AlertSettings {

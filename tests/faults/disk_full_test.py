@@ -61,6 +61,7 @@ rules: [{ROOT}/tests/crash/pack]
 places: {ROOT}/rules/places
 cells: {ROOT}/rules/cells.yaml
 metrics_listen: 127.0.0.1:{port}
+streams: {{disk_free_min: 4MiB}}
 alerts: {{tick_interval: 1s, rings_per_cell_hour_max: 100000}}
 sources:
   - {{name: full, type: file, path: posts.ndjson, follow: true, purpose: test, owner: tests, until: 2099-12-31}}
