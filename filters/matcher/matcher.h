@@ -76,6 +76,8 @@ class Matcher {
 
  private:
   struct State;
+  void EvaluateRule(uint32_t index, const ingest::Post& post, MatchResult& out);
+
   std::shared_ptr<const RuleSet> rules_;
   std::unique_ptr<State> state_;
 };

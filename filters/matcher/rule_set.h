@@ -18,11 +18,13 @@
 
 namespace keng::filters {
 
-// A name that the caller wants found in every post, beside the rules' phrases. Several names may
-// share a literal, with each other and with phrases.
-struct ExtraLiteral {
-  std::string folded;  // as Folder makes it: one space at both ends
-  uint32_t id = 0;     // the caller's; given back in LiteralMatch
+// Names that the caller wants found in every post, beside the rules' phrases: the gazetteer's. A
+// name may equal a phrase's folded form.
+struct ExtraLiterals {
+  // Folded, one space at both ends. The index is the id that LiteralMatch gives back.
+  std::vector<std::string> folded;
+  // For each, whether {place: named} takes it.
+  std::vector<uint8_t> is_named_place;
 };
 
 struct CompiledRules;  // filters/matcher/internal/compiled_rules.h
@@ -31,14 +33,15 @@ class RuleSet {
  public:
   // InvalidArgument: an expression that Hyperscan refuses (named with file, line and rule) or a
   // phrase that folds to nothing. ResourceExhausted: the databases do not fit in memory.
-  static absl::StatusOr<std::shared_ptr<const RuleSet>> Compile(
-      RuleFiles files, std::vector<ExtraLiteral> literals = {});
+  static absl::StatusOr<std::shared_ptr<const RuleSet>> Compile(RuleFiles files,
+                                                                ExtraLiterals literals = {});
   ~RuleSet();
   RuleSet(const RuleSet&) = delete;
   RuleSet& operator=(const RuleSet&) = delete;
 
   const std::vector<Rule>& rules() const { return files_.rules; }
   const RuleFiles& files() const { return files_; }
+  const ExtraLiterals& extra_literals() const { return literals_; }
   // Version of the content of the rule files; the extra literals are not part of it.
   const std::string& version() const { return files_.version; }
   size_t literals() const;  // distinct ones in the database
@@ -50,6 +53,7 @@ class RuleSet {
   RuleSet();
   // Constant after Compile().
   RuleFiles files_;
+  ExtraLiterals literals_;
   std::unique_ptr<CompiledRules> compiled_;
 };
 

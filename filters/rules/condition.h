@@ -12,7 +12,8 @@
 //
 //   I1  A phrase occurs where the syllables of its folded form stand and the marks fit its mode.
 //   I2  An occurrence counts for a term unless it lies inside an occurrence of one of its `except`
-//       terms, or one of its `not_near` terms occurs with at most `within` syllables between.
+//       terms, or one of its `not_near` terms occurs with at most `not_near_within` syllables
+//       between (or overlapping it).
 //   I3  A near condition holds when there is one occurrence of each group so that
 //       max(begin) - min(end) <= within; if ordered, each begins at or after the end of the one
 //       before it.
@@ -37,24 +38,26 @@ struct PhraseText {
 
 struct Term;
 
-struct NotNear {
-  int within = 0;
-  std::vector<Term> terms;
+// A union of phrases and of terms with their own exclusions: the expansion of one phrase or one
+// list. Shared by all uses of a list.
+struct TermSet {
+  std::vector<PhraseText> phrases;
+  std::vector<Term> parts;
 };
 
-// A set of phrases (one, or those of a list, lists inside lists expanded), or a built-in kind of
-// syllable, with what is put aside.
+// A term set, or a built-in kind of syllable, less what is put aside.
 struct Term {
   enum class Kind : uint8_t {
-    kPhrases,
+    kSet,
     kNumber,  // a syllable that begins with an ASCII digit
-    kPlace,   // a name of the gazetteer, marks compatible
+    kPlace,   // a name of the gazetteer
   };
-  Kind kind = Kind::kPhrases;
-  std::string list;                 // the list's name; empty for a single phrase
-  std::vector<PhraseText> phrases;  // kPhrases: at least one
+  Kind kind = Kind::kSet;
+  std::string list;                    // the list's name; empty for a single phrase
+  std::shared_ptr<const TermSet> set;  // kSet
   std::vector<Term> except;
-  std::vector<NotNear> not_near;  // at most one
+  int not_near_within = 0;
+  std::vector<Term> not_near;
 };
 
 struct Condition {

@@ -33,15 +33,6 @@ absl::StatusOr<RuleFiles> LoadRules(const std::vector<std::string>& paths,
 // One file's text, without a pack: for tests, the fuzzer and editors.
 absl::StatusOr<RuleFiles> LoadRulesText(std::string_view file, std::string_view text);
 
-// The keys that the loader takes in each kind of map, which the JSON Schema repeats (a test
-// compares them). `map` is "file", "rule", "phrase", "list", "near", "regex", "condition", "test",
-// ...
-struct RuleKeys {
-  std::string_view map;
-  std::vector<std::string_view> keys;
-};
-const std::vector<RuleKeys>& AllRuleKeys();
-
 }  // namespace keng::filters
 
 #endif  // KENG_FILTERS_RULES_RULE_LOADER_H_

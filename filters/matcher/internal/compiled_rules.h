@@ -1,0 +1,72 @@
+#ifndef KENG_FILTERS_MATCHER_INTERNAL_COMPILED_RULES_H_
+#define KENG_FILTERS_MATCHER_INTERNAL_COMPILED_RULES_H_
+
+// What a RuleSet is compiled to: flat arrays of small records that name each other by index. Equal
+// phrases share a pattern, equal folded forms a literal, equal term sets and terms are one, so that
+// what several rules use is computed once a post.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "filters/matcher/internal/hyperscan.h"
+#include "filters/rules/condition.h"
+#include "filters/text/phrase.h"
+
+namespace keng::filters {
+
+struct CompiledTerm {
+  Term::Kind kind = Term::Kind::kSet;
+  uint32_t set = 0;             // kSet
+  std::vector<uint32_t> parts;  // terms of the set that have exclusions of their own
+  std::vector<uint32_t> except;
+  std::vector<uint32_t> not_near;
+  int not_near_within = 0;
+  auto operator<=>(const CompiledTerm&) const = default;
+};
+
+struct CompiledCondition {
+  Condition::Kind kind = Condition::Kind::kTerm;
+  bool ordered = false;
+  int within = 0;
+  uint32_t index = 0;  // kTerm: term; kRegex: expression
+  std::vector<std::vector<uint32_t>> groups;
+  std::vector<CompiledCondition> children;  // the cheap ones first
+};
+
+struct PatternUse {
+  uint32_t set = 0;
+  MarksMode marks = MarksMode::kCompatible;
+};
+
+struct CompiledRules {
+  // One record a literal and one at the end; the lists of literal i end where those of i + 1 begin.
+  struct Literal {
+    uint32_t bytes = 0;
+    uint32_t rules_begin = 0;     // in literal_rules
+    uint32_t patterns_begin = 0;  // in patterns
+    uint32_t extras_begin = 0;    // in literal_extras
+  };
+  std::vector<Literal> literals;
+  std::vector<uint32_t> literal_rules;   // rules that need one of their literals, this among them
+  std::vector<uint32_t> literal_extras;  // the caller's ids
+  std::vector<Phrase> patterns;          // by literal
+  std::vector<uint32_t> pattern_uses_begin;
+  std::vector<PatternUse> pattern_uses;
+
+  uint32_t sets = 0;
+  std::vector<CompiledTerm> terms;
+  std::vector<CompiledCondition> conditions;  // one a rule
+  std::vector<uint32_t> always;               // rules that look at every post
+
+  std::vector<std::string> regexes;
+  std::vector<Condition::RegexOn> regex_on;
+
+  HsDatabase literal_database;
+  HsDatabase text_expressions, folded_expressions;
+  HsScratch scratch;  // prototype, cloned for each thread
+};
+
+}  // namespace keng::filters
+
+#endif  // KENG_FILTERS_MATCHER_INTERNAL_COMPILED_RULES_H_

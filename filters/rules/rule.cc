@@ -1,0 +1,57 @@
+#include "filters/rules/rule.h"
+
+#include <algorithm>
+
+namespace keng::filters {
+
+const std::vector<std::string_view>& Topics() {
+  static const std::vector<std::string_view> kTopics = {
+      "flooding",     "road-damage",  "bridge",    "pavement",     "rubbish",
+      "water-outage", "power-outage", "pollution", "erosion",      "traffic-accident",
+      "fire",         "epidemic",     "drugs",     "online-fraud", "animals",
+      "other",        "rumour"};
+  return kTopics;
+}
+
+bool PlaceNeedHolds(PlaceNeed need, RouteReason reason) {
+  if (reason == RouteReason::kElsewhere) return true;
+  switch (need) {
+    case PlaceNeed::kOptional:
+      return true;
+    case PlaceNeed::kRequired:
+      return reason != RouteReason::kUnclear;
+    case PlaceNeed::kNamed:
+      return reason == RouteReason::kExplicit || reason == RouteReason::kOldName;
+  }
+  return true;
+}
+
+namespace {
+
+bool Fits(const std::vector<std::string>& allowed, std::string_view value) {
+  if (allowed.empty()) return true;
+  return std::any_of(allowed.begin(), allowed.end(), [&](std::string_view pattern) {
+    if (pattern.ends_with('*')) return value.starts_with(pattern.substr(0, pattern.size() - 1));
+    return value == pattern;
+  });
+}
+
+bool LangFits(const std::vector<std::string>& allowed, std::string_view lang) {
+  if (allowed.empty() || lang.empty()) return true;
+  return std::any_of(allowed.begin(), allowed.end(), [&](std::string_view wanted) {
+    return lang == wanted ||
+           (lang.size() > wanted.size() && lang.starts_with(wanted) && lang[wanted.size()] == '-');
+  });
+}
+
+}  // namespace
+
+bool WhereHolds(const RuleWhere& where, const ingest::Post& post) {
+  if (where.empty()) return true;
+  return Fits(where.sources, post.source) && Fits(where.accounts, post.account) &&
+         LangFits(where.langs, post.lang) &&
+         (where.kinds.empty() ||
+          std::find(where.kinds.begin(), where.kinds.end(), post.kind) != where.kinds.end());
+}
+
+}  // namespace keng::filters
