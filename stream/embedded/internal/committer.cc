@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/crash_point.h"
 #include "base/stable_hash.h"
 #include "base/strings.h"
 #include "stream/embedded/internal/digests.h"
@@ -227,6 +228,7 @@ void Committer::WriteGroup(const std::vector<Pending*>& group) {
   const absl::Time now = absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now()));
   Tails tails;
   std::vector<Pending*> admitted;
+  size_t bytes = 0;
   batch_.Clear();
   for (Pending* pending : group) {
     pending->status = Admit(*pending, tails);
@@ -238,10 +240,16 @@ void Committer::WriteGroup(const std::vector<Pending*>& group) {
     }
     if (!pending->status.ok()) continue;
     Place(*pending, now, tails);
+    bytes += pending->bytes;
     admitted.push_back(pending);
   }
   if (admitted.empty()) return;
+  KENG_CRASH_POINT("stream.before_write");
   const absl::Status written = database_.Write(batch_);
+  KENG_CRASH_POINT("stream.after_write");
+  // The memory stays for the next group, unless one set was very large.
+  batch_.Clear();
+  if (bytes > 4 * kGroupBytesMax) batch_ = rocksdb::WriteBatch();
   for (Pending* pending : admitted) pending->status = written;
   if (!written.ok()) return;
   for (Pending* pending : admitted) {
@@ -254,13 +262,13 @@ void Committer::WriteGroup(const std::vector<Pending*>& group) {
     if (tail.batches.empty()) continue;
     partition->Publish(tail.batches);
     StreamEntry& stream = *table_.Find(partition->stream());
-    size_t records = 0, bytes = 0;
+    size_t stored_records = 0, stored_bytes = 0;
     for (const auto& batch : tail.batches) {
-      records += batch->records().size();
-      bytes += batch->bytes().size();
+      stored_records += batch->records().size();
+      stored_bytes += batch->bytes().size();
     }
-    stream.records.Add(static_cast<double>(records));
-    stream.bytes.Add(static_cast<double>(bytes));
+    stream.records.Add(static_cast<double>(stored_records));
+    stream.bytes.Add(static_cast<double>(stored_bytes));
     stream.bell.Ring();
   }
 }

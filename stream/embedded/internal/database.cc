@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -102,7 +103,7 @@ rocksdb::Options Database::BaseOptions() const {
   return options;
 }
 
-rocksdb::Options Database::FamilyOptions(std::string_view name) const {
+rocksdb::Options Database::FamilyOptions(const std::string& name) {
   rocksdb::Options options = BaseOptions();
   const bool is_posts = name.starts_with("posts-");
   const int64_t memtable = is_posts ? options_.memtable_bytes : options_.memtable_bytes / 8;
@@ -112,7 +113,10 @@ rocksdb::Options Database::FamilyOptions(std::string_view name) const {
   options.soft_pending_compaction_bytes_limit = 0;
   options.hard_pending_compaction_bytes_limit = 0;
   rocksdb::BlockBasedTableOptions table;
-  if (name.find('-') != std::string_view::npos) {
+  if (name.find('-') != std::string::npos) {
+    std::shared_ptr<RewriteFilterFactory>& filter = filters_[name];
+    if (filter == nullptr) filter = std::make_shared<RewriteFilterFactory>();
+    options.compaction_filter_factory = filter;
     // Two levels: what is flushed moves to the lower one without being read, as nothing overlaps.
     options.num_levels = 2;
     options.target_file_size_base = static_cast<uint64_t>(options.write_buffer_size);
@@ -339,36 +343,76 @@ std::string Database::Place(StreamId stream, int partition, Offset offset) {
   return place;
 }
 
-absl::Status Database::Erase(const std::vector<EraseRange>& ranges) {
-  // A record in each family that holds something makes every log up to now obsolete once flushed.
-  rocksdb::WriteBatch batch;
-  batch.Put("erased", "");
-  KENG_RETURN_IF_ERROR(Write(batch));
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  for (const auto& [name, handle] : families_) handles.push_back(handle);
-  rocksdb::FlushOptions flush;
-  flush.allow_write_stall = true;
-  for (rocksdb::ColumnFamilyHandle* handle : handles) {
-    KENG_RETURN_IF_ERROR(ToStatus(db_->Flush(flush, handle), "flushing before erasing"));
+absl::Status Database::DropIndexEntry(StreamId stream, std::string_view key, Offset offset,
+                                      rocksdb::WriteBatch& batch) {
+  const std::string index_key = IndexKey(stream, key);
+  std::string newest;
+  const rocksdb::Status status = db_->Get({}, index_, index_key, &newest);
+  if (status.IsNotFound()) return absl::OkStatus();
+  if (!status.ok()) return ToStatus(status, "reading the index");
+  if (newest == OffsetKey(offset)) batch.Delete(index_, index_key);
+  return absl::OkStatus();
+}
+
+std::vector<Database::File> Database::Files(StreamId stream, int partition) {
+  rocksdb::ColumnFamilyMetaData metadata;
+  db_->GetColumnFamilyMetaData(records(stream, partition), &metadata);
+  std::vector<File> files;
+  for (const rocksdb::LevelMetaData& level : metadata.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      files.push_back({.first = static_cast<Offset>(BigEndian64(file.smallestkey)),
+                       .last = static_cast<Offset>(BigEndian64(file.largestkey))});
+    }
   }
+  std::sort(files.begin(), files.end(),
+            [](const File& a, const File& b) { return a.first < b.first; });
+  return files;
+}
+
+absl::Status Database::Rewrite(StreamId stream, int partition, const File& file,
+                               std::shared_ptr<const RewritePlan> plan) {
+  RewriteFilterFactory& filter = *filters_.at(FamilyName(stream, partition));
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
   compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  for (const EraseRange& range : ranges) {
-    const std::string begin = OffsetKey(range.begin), end = OffsetKey(range.end);
-    const rocksdb::Slice begin_slice(begin), end_slice(end);
-    KENG_RETURN_IF_ERROR(ToStatus(db_->CompactRange(compact, records(range.stream, range.partition),
-                                                    &begin_slice, &end_slice),
-                                  "erasing records"));
-    const std::string digest_begin = DigestKey(range.stream, range.partition, range.begin);
-    const std::string digest_end = DigestKey(range.stream, range.partition, range.end);
-    const rocksdb::Slice digest_begin_slice(digest_begin), digest_end_slice(digest_end);
-    KENG_RETURN_IF_ERROR(
-        ToStatus(db_->CompactRange(compact, digests(), &digest_begin_slice, &digest_end_slice),
-                 "erasing digests"));
+  const std::string first = OffsetKey(file.first), last = OffsetKey(file.last);
+  const rocksdb::Slice first_slice(first), last_slice(last);
+  filter.SetPlan(std::move(plan));
+  const rocksdb::Status status =
+      db_->CompactRange(compact, records(stream, partition), &first_slice, &last_slice);
+  filter.SetPlan(nullptr);
+  return ToStatus(status, base::StrCat("rewriting ", Place(stream, partition, file.first)));
+}
+
+absl::Status Database::DeleteFilesBefore(StreamId stream, int partition, Offset begin) {
+  const std::string first = OffsetKey(0), last = OffsetKey(begin);
+  const rocksdb::Slice first_slice(first), last_slice(last);
+  return ToStatus(rocksdb::DeleteFilesInRange(db_.get(), records(stream, partition), &first_slice,
+                                              &last_slice, /*include_end=*/false),
+                  "deleting files that are past their retention");
+}
+
+absl::Status Database::FlushAll() {
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;
+  for (const auto& [name, handle] : families_) {
+    KENG_RETURN_IF_ERROR(ToStatus(db_->Flush(flush, handle), base::StrCat("flushing ", name)));
   }
-  KENG_RETURN_IF_ERROR(
-      ToStatus(db_->CompactRange(compact, index(), nullptr, nullptr), "erasing keys"));
+  return absl::OkStatus();
+}
+
+absl::Status Database::EraseRemoved() {
+  // With a record in the newest log, flushing begins a new one, and the old ones become obsolete.
+  rocksdb::WriteBatch batch;
+  batch.Put("erased", "");
+  KENG_RETURN_IF_ERROR(Write(batch));
+  KENG_RETURN_IF_ERROR(FlushAll());
+  rocksdb::CompactRangeOptions compact;
+  compact.exclusive_manual_compaction = false;
+  for (rocksdb::ColumnFamilyHandle* handle : {index_, meta()}) {
+    KENG_RETURN_IF_ERROR(
+        ToStatus(db_->CompactRange(compact, handle, nullptr, nullptr), "erasing index entries"));
+  }
   // Files are deleted in the background; this deletes what is due before it returns.
   KENG_RETURN_IF_ERROR(ToStatus(db_->DisableFileDeletions(), "erasing files"));
   return ToStatus(db_->EnableFileDeletions(/*force=*/true), "erasing files");

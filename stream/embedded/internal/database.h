@@ -26,6 +26,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "stream/embedded/embedded_streams.h"
+#include "stream/embedded/internal/rewrite_filter.h"
 #include "stream/stream.h"
 
 namespace keng::stream::internal {
@@ -73,14 +74,25 @@ class Database {
   // Corruption becomes DataLoss at `place`, everything else Unavailable.
   static absl::Status ToStatus(const rocksdb::Status& status, std::string_view what);
 
-  // Bytes that were overwritten or deleted in records [begin, end) leave the disk: memtables, log
-  // and files. Slow; blocks nobody.
-  struct EraseRange {
-    StreamId stream;
-    int partition;
-    Offset begin, end;
+  // Puts the deletion of the key's index entry into `batch` when it names `offset`. Only within
+  // Committer::Exclusive().
+  absl::Status DropIndexEntry(StreamId stream, std::string_view key, Offset offset,
+                              rocksdb::WriteBatch& batch);
+
+  // A file of a partition: the bases of its first and last batch. In order; they never overlap.
+  struct File {
+    Offset first = 0;
+    Offset last = 0;
   };
-  absl::Status Erase(const std::vector<EraseRange>& ranges);
+  std::vector<File> Files(StreamId stream, int partition);
+  // Applies `plan` to the batches of one file, at once.
+  absl::Status Rewrite(StreamId stream, int partition, const File& file,
+                       std::shared_ptr<const RewritePlan> plan);
+  // Deletes the files that lie wholly before `begin`.
+  absl::Status DeleteFilesBefore(StreamId stream, int partition, Offset begin);
+  absl::Status FlushAll();
+  // What was overwritten or removed leaves memtables, logs and the index.
+  absl::Status EraseRemoved();
 
  private:
   explicit Database(const EmbeddedOptions& options) : options_(options) {}
@@ -89,13 +101,14 @@ class Database {
   absl::Status CheckLayout();
   absl::Status CreateFamilies();
   absl::Status WriteFailed(const rocksdb::Status& status);
-  rocksdb::Options FamilyOptions(std::string_view name) const;
+  rocksdb::Options FamilyOptions(const std::string& name);
   rocksdb::Options BaseOptions() const;
 
   const EmbeddedOptions options_;
   int lock_file_ = -1;
   std::unique_ptr<rocksdb::DB> db_;
   std::map<std::string, rocksdb::ColumnFamilyHandle*, std::less<>> families_;
+  std::map<std::string, std::shared_ptr<RewriteFilterFactory>> filters_;
   rocksdb::ColumnFamilyHandle* index_ = nullptr;
   rocksdb::ColumnFamilyHandle* digests_ = nullptr;
   std::map<std::pair<StreamId, int>, rocksdb::ColumnFamilyHandle*> records_;

@@ -4,20 +4,11 @@
 // Retention, compaction and erasing.
 //
 // Retention moves the beginning of a partition to the first batch that is young enough and within
-// the size, never past a registered reader; files that lie wholly before it go at once.
+// the size, never past a registered reader; files that lie wholly before it are deleted at once.
 //
-// Compaction (every compaction_interval): the digests of what was appended since the last run give
-// a table key -> newest offset; every older batch whose digests name one of these keys is read, the
-// keys are compared, and the batch is written again without the superseded records. A batch of
-// which nothing is left joins the empty ones before it.
-//
-// Erasing follows in the same run: what was overwritten or deleted leaves memtables, log and files.
-// The ranges that wait for it are on disk before the records go, so that a crash between the two
-// does not lose them.
-
-#include <map>
-#include <string>
-#include <vector>
+// Every compaction_interval, compaction (compactor.h) rewrites the files that hold superseded
+// records, and the file in which a partition begins is rewritten without what is before it. Then
+// memtables are flushed and the old logs deleted, so that no byte of what was removed is left.
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -44,15 +35,12 @@ class Maintainer {
   absl::Status Run();
 
  private:
-  using Newest = std::map<int, int>;
-  absl::Time BelievedNow();
+  absl::Time BelievedNow(absl::Time now);
+  absl::Status Save();
   absl::Status Retain(Partition& partition, absl::Time now);
-  absl::Status DropBefore(Partition& partition, Offset begin);
-  absl::Status DropIndex(Partition& partition, Offset end, rocksdb::WriteBatch& batch);
-  absl::Status Compact(Partition& partition, absl::Time now);
-  absl::Status MarkErase(Partition& partition, Offset begin, Offset end,
-                         rocksdb::WriteBatch& batch);
-  absl::Status EraseMarked();
+  absl::StatusOr<Offset> DropStep(Partition& partition, Offset begin);
+  absl::StatusOr<Offset> DropIndex(Partition& partition, Offset end, rocksdb::WriteBatch& batch);
+  absl::Status CompactAndErase(absl::Time now);
 
   Database& database_;
   StreamTable& table_;
@@ -60,9 +48,9 @@ class Maintainer {
   Committer& committer_;
   const base::Clock& clock_;
 
-  absl::Time believed_ = absl::InfinitePast();     // the newest time that retention acted on
+  absl::Time believed_ = absl::InfinitePast();     // the time that retention acts on
   absl::Time jump_seen_ = absl::InfiniteFuture();  // when the clock was first seen far ahead
-  absl::Time compacted_ = absl::InfinitePast();
+  absl::Time compacted_ = absl::InfinitePast();    // when compaction ran last
 };
 
 }  // namespace keng::stream::internal
