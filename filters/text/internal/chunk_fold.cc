@@ -34,7 +34,8 @@ bool ClosesAddress(uint32_t code_point) {
 }
 
 // English words that look like a stretched Vietnamese syllable without marks.
-constexpr std::string_view kNotStretched[] = {"app", "inn", "ann"};
+constexpr std::string_view kNotStretched[] = {"see", "bee", "tee", "lee", "thee",
+                                              "too", "boo", "moo", "goo", "loo"};
 
 }  // namespace
 
@@ -79,6 +80,7 @@ void ChunkFolder::FoldChunk(uint32_t begin, uint32_t end, std::string& out,
           ++i;
         }
       }
+      PutTag();
       continue;
     }
     const size_t first = i;
@@ -271,9 +273,11 @@ void ChunkFolder::FoldAlphanumeric(size_t begin, size_t end, WordKind kind) {
   while (i < end) {
     const size_t first = i;
     if (is_digit(i)) {
-      while (i < end && is_digit(i)) Put(units_[i++]);
-      if (i < end && (i + 1 == end || is_digit(i + 1))) Put(units_[i++]);
-      EndSyllable();
+      while (i < end && is_digit(i)) ++i;
+      if (i < end && (i + 1 == end || is_digit(i + 1))) ++i;
+      piece_.assign(units_.begin() + static_cast<std::ptrdiff_t>(first),
+                    units_.begin() + static_cast<std::ptrdiff_t>(i));
+      PutPiece(kind);
     } else {
       while (i < end && !is_digit(i)) ++i;
       FoldLetters(first, i, kind);
@@ -299,7 +303,10 @@ void ChunkFolder::FoldLetters(size_t begin, size_t end, WordKind kind) {
   }
   if (kind == WordKind::kPlain) {
     for (size_t i = 0; i + 1 < cuts_.size(); ++i) {
-      if (cuts_[i + 1] - cuts_[i] < 2 || !IsSyllable(cuts_[i], cuts_[i + 1])) {
+      // "UMinh" and "ỔGà", but "UYên" is a slip of the shift key.
+      const bool slip = cuts_[i + 1] - cuts_[i] == 1 && i + 2 < cuts_.size() &&
+                        IsSyllable(cuts_[i], cuts_[i + 2]);
+      if (slip || !IsSyllable(cuts_[i], cuts_[i + 1])) {
         FoldPiece(begin, end, kind);
         return;
       }
@@ -318,8 +325,12 @@ void ChunkFolder::FoldLetters(size_t begin, size_t end, WordKind kind) {
 
 void ChunkFolder::FoldPiece(size_t begin, size_t end, WordKind kind) {
   Unstretch(begin, end);
-  if (kind == WordKind::kHashtag && piece_.size() > 1) {
-    PutReadings();
+  PutPiece(kind);
+}
+
+void ChunkFolder::PutPiece(WordKind kind) {
+  if (kind == WordKind::kHashtag) {
+    KeepForTag(piece_);
     return;
   }
   for (const Unit& unit : piece_) Put(unit);
@@ -391,6 +402,9 @@ void ChunkFolder::Unstretch(size_t begin, size_t end) {
     return;
   }
   if (longest >= 3) {
+    // Of all words in ưu the one that is cried out, and more so than any in u: "cuuuu với".
+    collapse(1, 2);
+    if (!marked && piece_is_syllable() && collapsed_ == "cuu") return;
     if (pairs > 0) {
       collapse(2, 1);
       if (piece_is_syllable()) return;
@@ -403,47 +417,57 @@ void ChunkFolder::Unstretch(size_t begin, size_t end) {
     return;
   }
   // Only pairs: some are spelling ("xoong", "app", "teen"), some a stretch ("nuocc", "trờii").
-  const bool spelled = IsSyllable(begin, end);
+  const bool spelled = SpellsDouble(begin, end, marked);
   collapse(1, 1);
   const bool stretched = !spelled && piece_is_syllable();
-  const char letter = units_[pair_at].letter;
-  const bool plainly = marked || (pairs == 1 && pair_at + 2 == end && letter != 'e' &&
-                                  letter != 'o' && end - begin > 2 &&
+  const bool plainly = marked || (pairs == 1 && pair_at + 2 == end && end - begin > 2 &&
                                   std::find(std::begin(kNotStretched), std::end(kNotStretched),
                                             Letters(begin, end)) == std::end(kNotStretched));
   if (!stretched || !plainly) collapse(2, 1);
 }
 
-// A glued word of a hashtag stands once for each of its readings and once as it is.
-void ChunkFolder::PutReadings() {
-  bool latin = true;
+void ChunkFolder::KeepForTag(const Units& piece) {
+  TagPiece& kept = tag_.emplace_back();
+  kept.units = piece;
   std::string letters;
   std::string qualities;
   std::vector<uint8_t> tones;
-  for (const Unit& unit : piece_) {
-    latin &= unit.cls == CodePointClass::kLatin;
+  for (const Unit& unit : piece) {
+    if (unit.cls != CodePointClass::kLatin) return;
     letters.push_back(unit.letter);
     qualities.push_back(unit.quality);
     tones.push_back(unit.tone);
   }
-  std::vector<SyllableInventory::Reading> readings;
-  if (latin && !inventory_.Admits(qualities, letters, tones, 0)) {
-    readings = inventory_.Split(letters, qualities, tones);
+  kept.is_syllable = inventory_.Contains(letters);
+  kept.readings = inventory_.Split(letters, qualities, tones);
+}
+
+void ChunkFolder::PutTag() {
+  size_t readings = 0;
+  for (TagPiece& piece : tag_) {
+    // A syllable that the writer set apart is not taken apart again.
+    if (tag_.size() > 1 && piece.is_syllable) piece.readings.clear();
   }
-  static constexpr std::string_view kBetween = "|";
-  for (const SyllableInventory::Reading& reading : readings) {
-    size_t at = 0;
-    for (uint8_t length : reading) {
-      for (size_t i = at; i < at + length; ++i) Put(piece_[i]);
+  for (const TagPiece& piece : tag_) readings = std::max(readings, piece.readings.size());
+  for (size_t reading = 0; reading <= readings; ++reading) {
+    for (const TagPiece& piece : tag_) {
+      size_t at = 0;
+      if (reading < readings && !piece.readings.empty()) {
+        for (uint8_t length : piece.readings[std::min(reading, piece.readings.size() - 1)]) {
+          for (size_t end = at + length; at < end; ++at) Put(piece.units[at]);
+          EndSyllable();
+        }
+        continue;
+      }
+      for (const Unit& unit : piece.units) Put(unit);
       EndSyllable();
-      at += length;
     }
-    out_->append(kBetween);
+    if (reading == readings) break;
+    out_->push_back('|');
     if (map_ != nullptr) map_->push_back({});
     EndSyllable();
   }
-  for (const Unit& unit : piece_) Put(unit);
-  EndSyllable();
+  tag_.clear();
 }
 
 void ChunkFolder::Put(const Unit& unit) {
@@ -467,6 +491,22 @@ std::string_view ChunkFolder::Letters(size_t begin, size_t end) {
   letters_.clear();
   for (size_t i = begin; i < end; ++i) letters_.push_back(units_[i].letter);
   return letters_;
+}
+
+// Whether the doubled letter of the word is its spelling: "moóc", "luu". Words in ưu with a tone
+// but no horn could also be stretched ("lũu"); the two frequent words are taken as words.
+bool ChunkFolder::SpellsDouble(size_t begin, size_t end, bool marked) {
+  if (!IsSyllable(begin, end)) return false;
+  if (letters_.ends_with("uu") && marked && letters_ != "cuu" && letters_ != "huu") {
+    return units_[end - 2].quality == 'U' && units_[end - 1].quality == 'u';
+  }
+  qualities_.clear();
+  tones_.clear();
+  for (size_t i = begin; i < end; ++i) {
+    qualities_.push_back(units_[i].quality);
+    tones_.push_back(units_[i].tone);
+  }
+  return inventory_.Admits(qualities_, letters_, tones_, 0);
 }
 
 bool ChunkFolder::AllLatin(size_t begin, size_t end) const {

@@ -59,15 +59,20 @@ class ChunkFolder {
   void FoldAlphanumeric(size_t begin, size_t end, WordKind kind);
   void FoldLetters(size_t begin, size_t end, WordKind kind);
   void FoldPiece(size_t begin, size_t end, WordKind kind);
+  void PutPiece(WordKind kind);
   // Collapses stretched letters of units [begin, end) into piece_.
   void Unstretch(size_t begin, size_t end);
-  void PutReadings();
+  // Hashtags: a word of the tag is kept until the whole tag is known, and then the tag is put once
+  // for each reading of its glued words and once as it is.
+  void KeepForTag(const Units& piece);
+  void PutTag();
 
   void Put(const Unit& unit);
   void EndSyllable();
   std::string_view Letters(size_t begin, size_t end);
   bool AllLatin(size_t begin, size_t end) const;
   bool IsSyllable(size_t begin, size_t end);
+  bool SpellsDouble(size_t begin, size_t end, bool marked);
 
   const SyllableInventory& inventory_ = SyllableInventory::Get();
   std::string_view original_;
@@ -79,7 +84,15 @@ class ChunkFolder {
   // Memory that is used again from chunk to chunk.
   Units units_;
   Units piece_;
+  struct TagPiece {
+    Units units;
+    bool is_syllable = false;
+    std::vector<SyllableInventory::Reading> readings;
+  };
+  std::vector<TagPiece> tag_;
   std::string letters_;
+  std::string qualities_;
+  std::vector<uint8_t> tones_;
   std::string collapsed_;
   std::vector<size_t> cuts_;
 };

@@ -25,14 +25,23 @@ constexpr std::string_view kRimes[] = {
     "uBt",  "uBy",  "uc",   "uE",   "uEch", "uEnh", "ui",   "um",   "un",  "ung",  "uOc",  "uOi",
     "uOm",  "uOn",  "uOng", "uOt",  "uP",   "up",   "ut",   "uy",   "uya", "uych", "uyEn", "uyEt",
     "uynh", "uyt",  "uyu",  "U",    "Ua",   "Uc",   "Ui",   "Um",   "Ung", "UPc",  "UPi",  "UPm",
-    "UPn",  "UPng", "UPp",  "UPt",  "UPu",  "Ut",   "Uu",   "y",
+    "UPn",  "UPng", "UPp",  "UPt",  "UPu",  "Ut",   "y",
 };
 
 // Rimes that stand without an onset or with particular ones only.
 constexpr std::string_view kWhole[] = {
-    "yEm",   "yEn", "yEng", "yEt",   "yEu",  "quy",  "quych", "quynh", "quyn", "quyt", "quyEn",
-    "quyEt", "gi",  "gin",  "giEng", "giEc", "giEt", "giEm",  "gim",   "pa",   "pin",  "pi",
-    "pO",    "pP",  "my",   "ly",    "ky",   "hy",   "sy",    "ty",    "vy",
+    "yEm",   "yEn",  "yEng", "yEt",   "yEu",  "quy",  "quych", "quynh", "quyn", "quyt", "quyEn",
+    "quyEt", "gi",   "gin",  "giEng", "giEc", "giEt", "giEm",  "gim",   "pa",   "pin",  "pi",
+    "pO",    "pP",   "Uu",   "bUu",   "cUu",  "hUu",  "khUu",  "lUu",   "mUu",  "ngUu", "sUu",
+    "tUu",   "trUu", "my",   "ly",    "ky",   "hy",   "sy",    "ty",    "vy",
+};
+
+// Words from elsewhere that stand among Vietnamese ones in hashtags.
+constexpr std::string_view kLoans[] = {
+    "app",  "camera", "card",     "clip",    "covid", "facebook", "fan",  "game", "gas",
+    "hack", "inbox",  "internet", "karaoke", "kilo",  "laptop",   "like", "live", "livestream",
+    "net",  "nick",   "online",   "page",    "shop",  "ship",     "sim",  "sos",  "taxi",
+    "test", "tivi",   "tour",     "video",   "web",   "wifi",     "zalo",
 };
 
 constexpr std::string_view kQuRimes[] = {
@@ -95,6 +104,7 @@ SyllableInventory::SyllableInventory() {
   }
   for (std::string_view rime : kQuRimes) Add("qu" + std::string(rime));
   for (std::string_view whole : kWhole) Add(whole);
+  for (std::string_view loan : kLoans) loans_.emplace(loan);
   Add("y");
 }
 
@@ -106,20 +116,23 @@ void SyllableInventory::Add(std::string_view qualities) {
 
 bool SyllableInventory::Contains(std::string_view folded) const {
   if (folded.empty() || folded.size() > kLettersMax) return false;
-  return forms_.contains(std::string(folded));
+  const std::string key(folded);
+  return forms_.contains(key) || loans_.contains(key);
 }
 
 bool SyllableInventory::Admits(std::string_view qualities, std::string_view folded,
                                const std::vector<uint8_t>& tones_of_letters, size_t first) const {
   if (folded.empty() || folded.size() > kLettersMax) return false;
-  const auto found = forms_.find(std::string(folded));
-  if (found == forms_.end()) return false;
+  const std::string key(folded);
   uint8_t tone = 0;
   for (size_t i = first; i < first + folded.size(); ++i) {
     if (tones_of_letters[i] == 0) continue;
     if (tone != 0) return false;
     tone = tones_of_letters[i];
   }
+  if (tone == 0 && qualities == folded && loans_.contains(key)) return true;
+  const auto found = forms_.find(key);
+  if (found == forms_.end()) return false;
   if (EndsInStop(folded) && tone != 0 && tone != 2 && tone != 5) return false;
   return std::any_of(found->second.begin(), found->second.end(), [&](const std::string& form) {
     for (size_t i = 0; i < form.size(); ++i) {
@@ -135,7 +148,8 @@ std::vector<SyllableInventory::Reading> SyllableInventory::Split(
   std::vector<Reading> readings;
   if (n == 0 || n > kGluedMax) return readings;
   constexpr uint8_t kNone = std::numeric_limits<uint8_t>::max();
-  // fewest[i]: syllables that letters [i, n) need; fits[i][l]: [i, i+l) can be one.
+  // fewest[i]: syllables that letters [i, n) need, at least two for the whole word; fits[i][l]:
+  // letters [i, i+l) can be one.
   std::array<uint8_t, kGluedMax + 1> fewest;
   std::array<std::array<bool, kLettersMax + 1>, kGluedMax> fits = {};
   fewest.fill(kNone);
@@ -143,6 +157,7 @@ std::vector<SyllableInventory::Reading> SyllableInventory::Split(
   for (size_t i = n; i-- > 0;) {
     for (size_t length = 1; length <= kLettersMax && i + length <= n; ++length) {
       if (fewest[i + length] == kNone) continue;
+      if (length == n) continue;  // the word as it is stands beside its readings anyway
       fits[i][length] = Admits(qualities.substr(i, length), folded.substr(i, length), tones, i);
       if (fits[i][length]) {
         fewest[i] = std::min<uint8_t>(fewest[i], static_cast<uint8_t>(fewest[i + length] + 1));
@@ -152,6 +167,8 @@ std::vector<SyllableInventory::Reading> SyllableInventory::Split(
   if (fewest[0] == kNone) return readings;
   // "youtube" is no "y o u tu be": single letters are rare among syllables.
   if (n + 1 < size_t{2} * fewest[0]) return readings;
+  // "Phú An" is also a reading of "phuan", but "ho a" none of "hoa".
+  const bool whole = Admits(qualities, folded, tones, 0);
   // Depth first with the shorter syllable first: a consonant between vowels then begins the next
   // syllable, which is the commoner reading ("ha noi" before "han oi").
   Reading reading;
@@ -163,6 +180,7 @@ std::vector<SyllableInventory::Reading> SyllableInventory::Split(
     }
     for (size_t length = 1; length <= kLettersMax && at + length <= n; ++length) {
       if (!fits[at][length] || fewest[at + length] + 1 != fewest[at]) continue;
+      if (whole && length == 1) continue;
       reading.push_back(static_cast<uint8_t>(length));
       self(self, at + length);
       reading.pop_back();

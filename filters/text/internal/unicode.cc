@@ -144,10 +144,10 @@ struct LookalikeEntry {
 constexpr LookalikeEntry kLookalikes[] = {
     {0x3B1, 'a', Likeness::kSafe}, {0x3B2, 'b', Likeness::kAny},  {0x3B3, 'y', Likeness::kAny},
     {0x3B5, 'e', Likeness::kAny},  {0x3B6, 'z', Likeness::kAny},  {0x3B7, 'n', Likeness::kAny},
-    {0x3B9, 'i', Likeness::kSafe}, {0x3BA, 'k', Likeness::kAny},  {0x3BC, 'u', Likeness::kAny},
+    {0x3B9, 'i', Likeness::kSafe}, {0x3BA, 'k', Likeness::kSafe}, {0x3BC, 'u', Likeness::kAny},
     {0x3BD, 'v', Likeness::kSafe}, {0x3BF, 'o', Likeness::kSafe}, {0x3C1, 'p', Likeness::kSafe},
     {0x3C3, 'o', Likeness::kAny},  {0x3C4, 't', Likeness::kAny},  {0x3C5, 'u', Likeness::kSafe},
-    {0x3C7, 'x', Likeness::kAny},  {0x3C9, 'w', Likeness::kAny},  {0x3F2, 'c', Likeness::kSafe},
+    {0x3C7, 'x', Likeness::kSafe}, {0x3C9, 'w', Likeness::kAny},  {0x3F2, 'c', Likeness::kSafe},
     {0x3F3, 'j', Likeness::kSafe}, {0x430, 'a', Likeness::kSafe}, {0x432, 'b', Likeness::kAny},
     {0x433, 'r', Likeness::kAny},  {0x435, 'e', Likeness::kSafe}, {0x438, 'u', Likeness::kAny},
     {0x43A, 'k', Likeness::kAny},  {0x43C, 'm', Likeness::kAny},  {0x43D, 'h', Likeness::kAny},
