@@ -105,6 +105,7 @@ class Gazetteer {
   std::vector<PlaceName> names_;
   std::vector<std::string> literals_;
   std::vector<std::vector<uint32_t>> names_of_;
+  std::vector<std::vector<int>> containers_;  // of each place, sorted, itself included
   absl::flat_hash_map<std::string, int> by_code_;
   int province_ = Place::kNobody;
 };
@@ -119,7 +120,8 @@ class NameScanner {
 
  private:
   absl::flat_hash_map<std::string, uint32_t> ids_;
-  size_t syllables_max_ = 0;
+  // Most syllables of a literal that begins with the syllable.
+  absl::flat_hash_map<std::string, size_t> longest_;
 };
 
 }  // namespace keng::filters
