@@ -26,7 +26,8 @@ struct Cell {
   std::string code;  // of the unit, the province for the desk, "30307/khom-5" below a unit
   std::string name;  // "Phường Long Xuyên"
   int parent = kNobody;
-  std::vector<std::string> topics;  // that it takes; empty: all. What it does not take, its parent does
+  std::vector<std::string>
+      topics;  // that it takes; empty: all. What it does not take, its parent does
 };
 
 class Cells {

@@ -38,7 +38,8 @@ std::string WithFinalI(std::string_view name) {
   size_t at = 0;
   while (at < name.size()) {
     bool replaced = false;
-    if (at > 0 && std::string_view("mklstvhuMKLSTVH").find(name[at - 1]) != std::string_view::npos &&
+    if (at > 0 &&
+        std::string_view("mklstvhuMKLSTVH").find(name[at - 1]) != std::string_view::npos &&
         (name[at - 1] != 'u' || (at > 1 && (name[at - 2] == 'q' || name[at - 2] == 'Q')))) {
       for (const auto& [y, i] : kFinalY) {
         const size_t end = at + y.size();
@@ -121,8 +122,7 @@ class GazetteerBuilder {
   void AddWords(const Yaml& root, std::string_view key, std::vector<Phrase>& out);
   void Link();
   void AddNames(int place);
-  void AddName(const Yaml& node, int place, const std::string& written, uint8_t doubts,
-               bool typed);
+  void AddName(const Yaml& node, int place, const std::string& written, uint8_t doubts, bool typed);
   static bool Listed(const std::vector<Phrase>& words, const Phrase& phrase,
                      std::string_view written);
   void Contain();
@@ -140,9 +140,9 @@ class GazetteerBuilder {
 absl::Status GazetteerBuilder::AddFile(const Yaml& root) {
   if (!root.is_map())
     return root.Error("a gazetteer file is a map; expected places, aliases, abbreviations, ...");
-  KENG_RETURN_IF_ERROR(root.CheckKeys("gazetteer file",
-                                      {"province", "places", "aliases", "abbreviations",
-                                       "well_known", "common_words", "verified"}));
+  KENG_RETURN_IF_ERROR(
+      root.CheckKeys("gazetteer file", {"province", "places", "aliases", "abbreviations",
+                                        "well_known", "common_words", "verified"}));
   if (const Yaml* province = root.Find("province")) {
     if (!province_code_.empty())
       return province->Error("the province served is given a second time; one file names it");
@@ -166,9 +166,9 @@ absl::Status GazetteerBuilder::AddFile(const Yaml& root) {
 
 absl::Status GazetteerBuilder::AddPlace(const Yaml& node) {
   if (!node.is_map()) return node.Error("a place is a map: {code: ..., type: ..., name: ...}");
-  KENG_RETURN_IF_ERROR(node.CheckKeys(
-      "place", {"code", "level", "type", "name", "aliases", "in", "now", "from", "until",
-                "namesakes", "unverified", "typed_only", "common_word"}));
+  KENG_RETURN_IF_ERROR(
+      node.CheckKeys("place", {"code", "level", "type", "name", "aliases", "in", "now", "from",
+                               "until", "namesakes", "unverified", "typed_only", "common_word"}));
   if (entries_.size() >= kPlacesMax)
     return node.Error(StrCat("more than ", kPlacesMax, " places; split the province"));
   Entry entry;
@@ -190,17 +190,18 @@ absl::Status GazetteerBuilder::AddPlace(const Yaml& node) {
   KENG_RETURN_IF_ERROR(text("from", from));
   KENG_RETURN_IF_ERROR(text("until", until));
   if (!WellFormedCode(place.code))
-    return node.Error(StrCat("code \"", place.code,
-                             "\": expected the unit's official code such as \"30307\", \"old:30292\" for one of before "
-                             "July 2025, or \"30307/khom-5\" below a unit"));
+    return node.Error(StrCat(
+        "code \"", place.code,
+        "\": expected the unit's official code such as \"30307\", \"old:30292\" for one of before "
+        "July 2025, or \"30307/khom-5\" below a unit"));
   if (place.name.empty())
     return node.Error(StrCat("place ", place.code, " has no name; add name: ..."));
   place.level = LevelOfType(place.type);
   if (!level.empty()) {
     const std::optional<PlaceLevel> named = LevelByName(level);
     if (!named)
-      return node.Find("level")->Error(StrCat(
-          "level \"", level, "\": expected one of province, district, unit, hamlet, spot"));
+      return node.Find("level")->Error(
+          StrCat("level \"", level, "\": expected one of province, district, unit, hamlet, spot"));
     place.level = *named;
   }
   for (const auto& [key, date] : {std::pair{"from", &from}, std::pair{"until", &until}})
@@ -225,8 +226,7 @@ absl::Status GazetteerBuilder::AddPlace(const Yaml& node) {
     KENG_ASSIGN_OR_RETURN(entry.aliases, value->Strings("aliases"));
   }
   place.old = !until.empty() || place.code.starts_with("old:");
-  const auto [other, fresh] =
-      out_->by_code_.emplace(place.code, static_cast<int>(entries_.size()));
+  const auto [other, fresh] = out_->by_code_.emplace(place.code, static_cast<int>(entries_.size()));
   if (!fresh)
     return node.Error(StrCat("place ", place.code, " is given a second time, first at ",
                              entries_[static_cast<size_t>(other->second)].node.Where(),
@@ -247,7 +247,8 @@ void GazetteerBuilder::AddExtras(const Yaml& root, std::string_view key, NameDou
       Keep(list.status());
       continue;
     }
-    for (std::string& name : *list) extras_.push_back({code, code.scalar(), std::move(name), doubt});
+    for (std::string& name : *list)
+      extras_.push_back({code, code.scalar(), std::move(name), doubt});
   }
 }
 
@@ -260,8 +261,8 @@ void GazetteerBuilder::AddWords(const Yaml& root, std::string_view key, std::vec
     if (phrase.ok())
       out.push_back(*std::move(phrase));
     else
-      Keep(node.Error(StrCat(key, ": \"", node.scalar(), "\" is no name: ",
-                             std::string(phrase.status().message()))));
+      Keep(node.Error(StrCat(key, ": \"", node.scalar(),
+                             "\" is no name: ", std::string(phrase.status().message()))));
   }
 }
 
@@ -314,8 +315,9 @@ void GazetteerBuilder::Link() {
     }
     places[i].served = at == out_->province_;
     if (places[i].served && places[i].old && places[i].now == Place::kNobody)
-      Keep(entries_[i].node.Error(StrCat("place ", places[i].code,
-                                         " is of before July 2025; add now: \"CODE\" of the unit that took it in")));
+      Keep(entries_[i].node.Error(
+          StrCat("place ", places[i].code,
+                 " is of before July 2025; add now: \"CODE\" of the unit that took it in")));
   }
 }
 
@@ -337,8 +339,8 @@ void GazetteerBuilder::AddName(const Yaml& node, int place, const std::string& w
                                uint8_t doubts, bool typed) {
   absl::StatusOr<Phrase> phrase = Phrase::Parse(written);
   if (!phrase.ok())
-    return Keep(node.Error(StrCat("\"", written, "\" is no name: ",
-                                  std::string(phrase.status().message()))));
+    return Keep(node.Error(
+        StrCat("\"", written, "\" is no name: ", std::string(phrase.status().message()))));
   PlaceName name{*std::move(phrase), place, doubts, typed};
   const auto [found, fresh] =
       ids_.emplace(name.phrase.literal(), static_cast<uint32_t>(out_->literals_.size()));
@@ -354,12 +356,12 @@ void GazetteerBuilder::AddNames(int index) {
   const Place& place = out_->places_[static_cast<size_t>(index)];
   const Entry& entry = entries_[static_cast<size_t>(index)];
   uint8_t doubts = 0;
-  const bool full = place.level == PlaceLevel::kHamlet || place.level == PlaceLevel::kSpot ||
-                    entry.typed_only;
+  const bool full =
+      place.level == PlaceLevel::kHamlet || place.level == PlaceLevel::kSpot || entry.typed_only;
   absl::StatusOr<Phrase> bare = Phrase::Parse(place.name);
   if (!bare.ok())
-    return Keep(entry.node.Error(StrCat("\"", place.name, "\" is no name: ",
-                                        std::string(bare.status().message()))));
+    return Keep(entry.node.Error(
+        StrCat("\"", place.name, "\" is no name: ", std::string(bare.status().message()))));
   if (place.level == PlaceLevel::kHamlet) doubts |= static_cast<uint8_t>(NameDoubt::kNamesake);
   if (place.namesakes > 0 && (full || !Listed(known_, *bare, place.name)))
     doubts |= static_cast<uint8_t>(NameDoubt::kNamesake);
@@ -478,8 +480,7 @@ absl::StatusOr<std::shared_ptr<const Gazetteer>> Gazetteer::Load(
     const size_t first = files.size();
     for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
       if (it->path().extension() == ".yaml") files.emplace_back(it->path().string(), false);
-    if (error)
-      return absl::NotFoundError(StrCat(path, ": cannot be listed: ", error.message()));
+    if (error) return absl::NotFoundError(StrCat(path, ": cannot be listed: ", error.message()));
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end());
   }
   GazetteerBuilder builder;
@@ -496,8 +497,7 @@ NameScanner::NameScanner(const Gazetteer& gazetteer) {
   const std::vector<std::string>& literals = gazetteer.literals();
   for (uint32_t id = 0; id < literals.size(); ++id) {
     const std::string inner = literals[id].substr(1, literals[id].size() - 2);
-    const size_t syllables =
-        1 + static_cast<size_t>(std::count(inner.begin(), inner.end(), ' '));
+    const size_t syllables = 1 + static_cast<size_t>(std::count(inner.begin(), inner.end(), ' '));
     size_t& longest = longest_[inner.substr(0, inner.find(' '))];
     longest = std::max(longest, syllables);
     ids_.emplace(inner, id);
@@ -515,8 +515,7 @@ void NameScanner::Scan(const FoldedText& folded, std::vector<LiteralMatch>& out)
       for (size_t n = 0; n < longest->second && end != std::string_view::npos; ++n) {
         const auto found = ids_.find(base::ToAbsl(text.substr(begin, end - begin)));
         if (found != ids_.end())
-          out.push_back(
-              {found->second, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
+          out.push_back({found->second, static_cast<uint32_t>(begin), static_cast<uint32_t>(end)});
         end = end + 1 >= text.size() ? std::string_view::npos : text.find(' ', end + 1);
       }
     }

@@ -23,6 +23,8 @@
 
 namespace keng::filters {
 
+class PlaceWords;  // filters/places/internal/place_words.h
+
 struct Placement {
   std::string cell;   // code; empty for kElsewhere
   std::string place;  // code; empty when unknown
@@ -58,8 +60,14 @@ class Resolver {
   const Cells& cells() const { return *cells_; }
 
  private:
+  // `words` may be null.
+  Placement Answer(const FoldedText& text, std::span<const LiteralMatch> matches,
+                   const PlaceQuestion& question, std::string* words) const;
+  void SetPlace(int place, Placement& placement) const;
+
   std::shared_ptr<const Gazetteer> gazetteer_;
   std::shared_ptr<const Cells> cells_;
+  std::shared_ptr<const PlaceWords> words_;
 };
 
 }  // namespace keng::filters

@@ -200,7 +200,7 @@ def main():
         if (parent, slug) in written:
             continue
         written.add((parent, slug))
-        out.append(entry(code=f"old:{parent.removeprefix('old:')}/{slug}", level="district", type=kind, name=name, in_=parent,
+        out.append(entry(code=f"{parent if parent.startswith('old:') else 'old:p' + parent}/{slug}", level="district", type=kind, name=name, in_=parent,
                          until="2025-07-01", typed_only=not bare))
     our_names = {key(row["name"]) for row in ours} | {key(split_type(row["old_ward"], UNIT_TYPES)[1]) for row in our_old}
     for row in units:

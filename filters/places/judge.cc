@@ -1,0 +1,270 @@
+#include "filters/places/internal/judge.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace keng::filters {
+namespace {
+
+// What each sign weighs. A name without doubts has kScoreAccepted by itself.
+constexpr int kPlain = kScoreAccepted;
+constexpr int kOneDoubt = 1;
+constexpr int kTwoDoubts = 0;
+constexpr int kWordFits = 3;
+constexpr int kWordOfKind = 2;
+constexpr int kWordContradicts = -4;
+constexpr int kHamletWord = -6;
+constexpr int kNearFeature = 2;
+constexpr int kPreposition = 1;
+constexpr int kPersonOrThing = -4;
+constexpr int kGlued = -3;
+constexpr int kInAddress = 4;
+constexpr int kAroundAddress = 2;
+constexpr int kAddressElsewhere = -6;
+constexpr int kAddressContradicts = -3;
+constexpr int kSameDistrict = 3;
+constexpr int kSameProvince = 2;
+constexpr int kOnlyElsewhere = -2;
+constexpr int kAccountCell = 3;
+constexpr int kAccountArea = 2;
+constexpr size_t kAddressPartsMax = 4;
+
+class Court {
+ public:
+  Court(Mentions& mentions, const Gazetteer& gazetteer, int account)
+      : mentions_(mentions.mentions),
+        habit_(mentions.habit),
+        gazetteer_(gazetteer),
+        account_(account),
+        verdicts_(mentions_.size()) {}
+
+  std::vector<Verdict> Hold();
+
+ private:
+  const Place& PlaceOf(const Reading& reading) const { return gazetteer_.place(reading.place); }
+  uint8_t DoubtsOf(const Reading& reading) const { return gazetteer_.names()[reading.name].doubts; }
+  int OwnScore(const Mention& mention, const Reading& reading) const;
+  int WordScore(const Mention& mention, const Reading& reading) const;
+  int AddressScore(size_t index, const Reading& reading) const;
+  int AddressStep(size_t other, const Reading& reading) const;
+  int AreaScore(size_t index, const Reading& reading) const;
+  int AccountScore(const Reading& reading) const;
+  bool SameDistrict(int a, int b) const;
+  Verdict Best(const Mention& mention) const;
+
+  std::vector<Mention>& mentions_;
+  const MarksHabit habit_;
+  const Gazetteer& gazetteer_;
+  const int account_;
+  std::vector<Verdict> verdicts_;
+};
+
+int Court::WordScore(const Mention& mention, const Reading& reading) const {
+  const PlaceName& name = gazetteer_.names()[reading.name];
+  // The name has its word of place in itself.
+  if (name.typed) return kWordOfKind;
+  if (mention.word == nullptr) return 0;
+  const Place& place = PlaceOf(reading);
+  const bool plain = name.doubts == 0;
+  switch (mention.word->kind) {
+    case WordKind::kUnit:
+      if (place.level == PlaceLevel::kUnit)
+        return mention.word->type == place.type ? kWordFits : kWordOfKind;
+      return kWordContradicts;
+    case WordKind::kDistrict:
+      if (place.level == PlaceLevel::kDistrict)
+        return mention.word->type == place.type ? kWordFits : kWordOfKind;
+      if (place.level == PlaceLevel::kProvince && mention.word->type == "thành phố")
+        return kWordFits;
+      return kWordContradicts;
+    case WordKind::kProvince:
+      return place.level == PlaceLevel::kProvince ? kWordFits : kWordContradicts;
+    case WordKind::kHamlet:
+      return kHamletWord;
+    case WordKind::kRoad:
+      return plain ? 0 : -1;
+    case WordKind::kFeature:
+      return plain ? 0 : kNearFeature;
+    default:
+      return 0;
+  }
+}
+
+// What the mention says by itself.
+int Court::OwnScore(const Mention& mention, const Reading& reading) const {
+  const uint8_t doubts = DoubtsOf(reading);
+  const PlaceName& name = gazetteer_.names()[reading.name];
+  const bool common = name.Doubted(NameDoubt::kCommonWord);
+  const bool namesake = name.Doubted(NameDoubt::kNamesake);
+  const bool short_form = name.Doubted(NameDoubt::kAbbreviation);
+  const bool word_of_unit = mention.word != nullptr && mention.word->kind <= WordKind::kProvince;
+  if (short_form && !mention.all_capitals && !word_of_unit) return -kScoreAccepted;
+
+  int score = kPlain;
+  if (doubts != 0) score = common && namesake ? kTwoDoubts : kOneDoubt;
+  score += WordScore(mention, reading);
+  const bool named_as_place = word_of_unit || name.typed;
+  const WordKind cue = mention.cue == nullptr ? WordKind::kNone : mention.cue->kind;
+  if (doubts != 0) {
+    if (cue == WordKind::kAt || cue == WordKind::kThrough)
+      score += doubts == static_cast<uint8_t>(NameDoubt::kCommonWord) ? 2 : kPreposition;
+    if ((cue == WordKind::kPerson || cue == WordKind::kThing) && !named_as_place)
+      score += kPersonOrThing;
+    if (mention.glued && !named_as_place) score += kGlued;
+    if (common && mention.casing == Casing::kCapitals) ++score;
+    if (common && mention.casing == Casing::kLower && !named_as_place) score -= 2;
+    if (reading.marks == MarksEvidence::kAbsent && habit_ == MarksHabit::kTypesMarks) --score;
+  } else if (cue == WordKind::kThing && !named_as_place) {
+    --score;
+  }
+  return score;
+}
+
+// What the part of the same address at `other` says about the reading.
+int Court::AddressStep(size_t other, const Reading& reading) const {
+  const Place& place = PlaceOf(reading);
+  int score = 0;
+  for (const Reading& theirs : mentions_[other].readings) {
+    if (theirs.place == reading.place) continue;
+    if (gazetteer_.Contains(theirs.place, reading.place)) {
+      const bool district = gazetteer_.place(theirs.place).level != PlaceLevel::kProvince;
+      const bool direct = place.parent == theirs.place;
+      score = std::max(score, (district ? kInAddress : kInAddress - 1) + (direct ? 1 : 0));
+    } else if (gazetteer_.Contains(reading.place, theirs.place)) {
+      score = std::max(score, kAroundAddress);
+    }
+  }
+  if (score != 0) return score;
+  const Verdict& verdict = verdicts_[other];
+  if (verdict.place == Place::kNobody) return 0;
+  const Place& judged = gazetteer_.place(verdict.place);
+  if (place.served && !verdict.served && judged.level <= place.level && DoubtsOf(reading) != 0)
+    return kAddressElsewhere;
+  if (place.served && verdict.served && judged.level < place.level &&
+      judged.level == PlaceLevel::kDistrict)
+    return kAddressContradicts;
+  return 0;
+}
+
+int Court::AddressScore(size_t index, const Reading& reading) const {
+  int best = 0, worst = 0;
+  for (size_t step = 1; step <= kAddressPartsMax && index + step < mentions_.size(); ++step) {
+    if (mentions_[index + step].link == Link::kNone) break;
+    const int score = AddressStep(index + step, reading);
+    best = std::max(best, score);
+    worst = std::min(worst, score);
+  }
+  for (size_t step = 0; step < kAddressPartsMax && step < index; ++step) {
+    if (mentions_[index - step].link == Link::kNone) break;
+    best = std::max(best, AddressStep(index - step - 1, reading));
+  }
+  return best > 0 ? best : worst;
+}
+
+bool Court::SameDistrict(int a, int b) const {
+  for (size_t i = 0; i < gazetteer_.places().size(); ++i) {
+    const Place& place = gazetteer_.places()[i];
+    const int index = static_cast<int>(i);
+    if (place.level == PlaceLevel::kDistrict && place.served && gazetteer_.Contains(index, a) &&
+        gazetteer_.Contains(index, b))
+      return true;
+  }
+  return false;
+}
+
+// What the places that already count say, wherever they stand in the post.
+int Court::AreaScore(size_t index, const Reading& reading) const {
+  const Place& place = PlaceOf(reading);
+  int score = 0;
+  bool ours = false, elsewhere = false;
+  for (size_t i = 0; i < verdicts_.size(); ++i) {
+    const int other = verdicts_[i].place;
+    if (i == index || other == Place::kNobody) continue;
+    (verdicts_[i].served ? ours : elsewhere) = true;
+    if (verdicts_[i].served != place.served) continue;
+    const bool province = gazetteer_.place(other).level == PlaceLevel::kProvince;
+    if (other == reading.place) {
+      score = std::max(score, place.level == PlaceLevel::kHamlet ? 0 : kSameDistrict);
+    } else if (gazetteer_.Contains(other, reading.place)) {
+      if (!province || place.level != PlaceLevel::kHamlet)
+        score = std::max(score, province ? kSameProvince : kSameDistrict);
+    } else if (place.level != PlaceLevel::kHamlet) {
+      const bool near = place.served && !province && SameDistrict(other, reading.place);
+      score = std::max(score, near ? kSameDistrict : 1);
+    }
+  }
+  if (place.served && elsewhere && !ours && DoubtsOf(reading) != 0) return kOnlyElsewhere;
+  return DoubtsOf(reading) != 0 ? score : 0;
+}
+
+int Court::AccountScore(const Reading& reading) const {
+  const Place& place = PlaceOf(reading);
+  if (account_ == Place::kNobody || !place.served || DoubtsOf(reading) == 0) return 0;
+  const int today = gazetteer_.Today(reading.place);
+  const bool province = gazetteer_.place(account_).level == PlaceLevel::kProvince;
+  if (!province && (gazetteer_.Contains(account_, today) || gazetteer_.Contains(today, account_) ||
+                    SameDistrict(account_, reading.place)))
+    return kAccountCell;
+  return place.level == PlaceLevel::kHamlet ? 0 : kAccountArea;
+}
+
+Verdict Court::Best(const Mention& mention) const {
+  const Reading* best = nullptr;
+  bool ambiguous = false;
+  // Among equals: a named spot before a unit, a unit of today before one of before July 2025, a
+  // unit before a district, ours before another.
+  const auto rank = [&](const Reading& reading) {
+    const Place& place = PlaceOf(reading);
+    const bool spot = gazetteer_.names()[reading.name].typed && place.served;
+    return std::tuple(reading.score, spot, place.served, !place.old,
+                      place.level == PlaceLevel::kUnit);
+  };
+  for (const Reading& reading : mention.readings) {
+    if (best == nullptr || rank(reading) > rank(*best)) {
+      best = &reading;
+      ambiguous = false;
+    } else if (rank(reading) == rank(*best) && PlaceOf(reading).served &&
+               gazetteer_.Today(reading.place) != gazetteer_.Today(best->place)) {
+      ambiguous = true;
+    }
+  }
+  Verdict verdict;
+  verdict.best = best->place;
+  verdict.score = best->score;
+  verdict.ambiguous = ambiguous;
+  if (best->score >= kScoreAccepted && !ambiguous) {
+    verdict.place = best->place;
+    verdict.served = PlaceOf(*best).served;
+  }
+  return verdict;
+}
+
+std::vector<Verdict> Court::Hold() {
+  // First each mention by itself; then twice with what counts by then, so that a chain of two
+  // supports is followed and the cost stays bounded.
+  for (size_t i = 0; i < mentions_.size(); ++i) {
+    for (Reading& reading : mentions_[i].readings) reading.score = OwnScore(mentions_[i], reading);
+    verdicts_[i] = Best(mentions_[i]);
+  }
+  for (int round = 0; round < 2; ++round) {
+    std::vector<Verdict> next(mentions_.size());
+    for (size_t i = 0; i < mentions_.size(); ++i) {
+      for (Reading& reading : mentions_[i].readings) {
+        const int address = AddressScore(i, reading);
+        reading.score = OwnScore(mentions_[i], reading) + AccountScore(reading) +
+                        (address != 0 ? address : AreaScore(i, reading));
+      }
+      next[i] = Best(mentions_[i]);
+    }
+    verdicts_ = std::move(next);
+  }
+  return std::move(verdicts_);
+}
+
+}  // namespace
+
+std::vector<Verdict> Judge(Mentions& mentions, const Gazetteer& gazetteer, int account) {
+  return Court(mentions, gazetteer, account).Hold();
+}
+
+}  // namespace keng::filters

@@ -1,0 +1,151 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/strings.h"
+#include "filters/places/internal/place_words.h"
+
+namespace keng::filters {
+namespace {
+
+struct Row {
+  WordKind kind;
+  std::string_view words;  // separated by ';'
+};
+
+constexpr Row kRows[] = {
+    {WordKind::kHamlet, "ấp;khóm;khu phố;thôn;tổ dân phố;tổ;khu vực;sóc;phum"},
+    {WordKind::kRoad, "đường;lộ;hẻm;phố;ngõ;quốc lộ;tỉnh lộ;hương lộ;đại lộ;cao tốc"},
+    {WordKind::kFeature,
+     "chợ;cầu;kênh;kinh;rạch;sông;cồn;cù lao;đảo;hòn;núi;bến;phà;bến phà;bến xe;bến "
+     "tàu;cống;đập;đê;ngã ba;ngã tư;"
+     "ngã năm;vòng xoay;bờ kè;bờ hồ;cảng;cảng cá;sân bay;cửa khẩu;chùa;đình;miếu;nhà thờ;bệnh "
+     "viện;trạm y tế;trung tâm y tế;"
+     "UBND;ủy ban;ủy ban nhân dân;công an;CA;trạm bơm;khu dân cư;cụm dân cư;tuyến dân "
+     "cư;KDC;KCN;khu công nghiệp;cụm công nghiệp;"
+     "bãi;bãi rác;trường;trường học;tiểu học;mầm non;THCS;THPT;trung tâm;nội ô;nội thành;ngoại "
+     "ô;trạm;cổng chào"},
+    {WordKind::kAt,
+     "ở;tại;khu;vùng;địa bàn;trên địa bàn;ngay;gần;đoạn;đoạn "
+     "qua;quanh;khắp;dưới;trong;bên;qua;tuyến;thuộc;toàn;cả;huyện đảo;"
+     "trung tâm;phía;bà con;dân;người dân"},
+    {WordKind::kThrough,
+     "về;đi;đến;tới;hướng;hướng đi;hướng về;sang;lên;xuống;ra;vô;vào;đi về;ghé"},
+    {WordKind::kOrigin,
+     "từ;quê;gốc;quê ở;quê quán;người;gái;trai;xe;xe khách;biển số;báo;đài;đội;vé;tuyến "
+     "xe;như;giống như;khác;so với;hơn;đặc sản;"
+     "dân gốc;tour;du lịch"},
+    {WordKind::kPerson,
+     "chị;anh;cô;chú;bác;em;bé;ông;bà;thầy;dì;cậu;cụ;cháu;mợ;thím;bạn;tên;tên là;ca sĩ;nghệ "
+     "sĩ;diễn viên;MC;cầu thủ;nhạc sĩ;"
+     "hoa hậu;á hậu;người mẫu;chủ tịch;giám đốc;vợ;chồng;con;nick;nhạc;bài hát;ca "
+     "khúc;bài;phim;họ"},
+    {WordKind::kThing,
+     "công ty;cty;cty TNHH;TNHH;shop;quán;quán ăn;tiệm;tiệm vàng;nhà thuốc;ngân hàng;tập "
+     "đoàn;thương hiệu;hãng;nhà xe;"
+     "khách sạn;nhà hàng;nhà nghỉ;bún;bún bò;bún cá;bún mắm;bánh;bánh mì;cơm;cơm tấm;phở;nem;mì;cà "
+     "phê;cafe;bia;mắm;chè;lẩu;gạo;"
+     "xi măng;vàng;nước mắm;nhà xuất bản;câu lạc bộ;CLB;nhà máy;thuốc;tủ;tượng;lễ;chiến dịch;chiến "
+     "thắng;giải;xổ số;vé số"},
+};
+
+struct TypeRow {
+  WordKind kind;
+  std::string_view type;
+  std::string_view words;
+};
+constexpr TypeRow kTypes[] = {
+    {WordKind::kUnit, "phường", "phường;p;f;ph"},
+    {WordKind::kUnit, "xã", "xã;x"},
+    {WordKind::kUnit, "thị trấn", "thị trấn;tt;t.t"},
+    {WordKind::kUnit, "đặc khu", "đặc khu"},
+    {WordKind::kDistrict, "quận", "quận;q"},
+    {WordKind::kDistrict, "huyện", "huyện;h"},
+    {WordKind::kDistrict, "thị xã", "thị xã;tx;t.x"},
+    {WordKind::kDistrict, "thành phố", "thành phố;tp;t.p;thành fố"},
+    {WordKind::kProvince, "tỉnh", "tỉnh;t"},
+};
+
+template <typename Visit>
+void ForEachWord(std::string_view words, Visit visit) {
+  while (!words.empty()) {
+    const size_t end = std::min(words.find(';'), words.size());
+    visit(words.substr(0, end));
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+}
+
+bool HasVietnameseLetter(std::string_view text) {
+  // Ă Â Đ Ê Ô Ơ Ư and everything with a tone lie in these lead bytes of UTF-8; emoji and dashes do
+  // not (lead bytes 0xE2, 0xF0).
+  for (size_t i = 0; i + 1 < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto d = static_cast<unsigned char>(text[i + 1]);
+    if (c == 0xC3 || c == 0xC4 || c == 0xC5 || c == 0xC6) return true;
+    if (c == 0xE1 && d >= 0xBA) return true;
+    if (c == 0xCC || c == 0xCD) return true;  // combining marks
+  }
+  return false;
+}
+
+bool AllCapitals(std::string_view original) {
+  return !original.empty() && std::none_of(original.begin(), original.end(),
+                                           [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+}  // namespace
+
+MarksHabit MarksHabitOf(std::string_view original) {
+  return HasVietnameseLetter(original) ? MarksHabit::kTypesMarks : MarksHabit::kTypesNone;
+}
+
+PlaceWords::PlaceWords() {
+  for (const TypeRow& row : kTypes)
+    ForEachWord(row.words, [&](std::string_view word) { Add(row.kind, word, row.type); });
+  for (const Row& row : kRows)
+    ForEachWord(row.words, [&](std::string_view word) { Add(row.kind, word, word); });
+  for (auto& [last, indexes] : by_last_)
+    std::stable_sort(indexes.begin(), indexes.end(), [&](uint32_t a, uint32_t b) {
+      return words_[a].phrase.literal().size() > words_[b].phrase.literal().size();
+    });
+}
+
+void PlaceWords::Add(WordKind kind, std::string_view written, std::string_view type) {
+  absl::StatusOr<Phrase> phrase = Phrase::Parse(written);
+  KENG_CHECK(phrase.ok(), "word of place ", written);
+  PlaceWord word{*std::move(phrase), kind, std::string(type), false};
+  const std::string& literal = word.phrase.literal();
+  word.letter = literal.size() == 3 && kind <= WordKind::kProvince;  // " p "
+  const size_t last = literal.rfind(' ', literal.size() - 2) + 1;
+  by_last_[literal.substr(last, literal.size() - 1 - last)].push_back(
+      static_cast<uint32_t>(words_.size()));
+  words_.push_back(std::move(word));
+}
+
+const PlaceWord* PlaceWords::Before(const FoldedText& text, uint32_t end, MarksHabit habit) const {
+  const std::string_view folded = text.text();
+  if (end < 2 || end >= folded.size()) return nullptr;
+  const size_t last = folded.rfind(' ', end - 1) + 1;
+  const auto found = by_last_.find(base::ToAbsl(folded.substr(last, end - last)));
+  if (found == by_last_.end()) return nullptr;
+  for (const uint32_t index : found->second) {
+    const PlaceWord& word = words_[index];
+    const std::string& literal = word.phrase.literal();
+    if (literal.size() > end + 1) continue;
+    const auto begin = static_cast<uint32_t>(end + 1 - literal.size());
+    if (folded.substr(begin, literal.size()) != literal) continue;
+    const MarksEvidence marks = CompareMarks(word.phrase, text, begin);
+    if (marks == MarksEvidence::kConflicting) continue;
+    // "xa Long Xuyên" in a text with marks is far from it, and no commune.
+    if (marks == MarksEvidence::kAbsent && habit == MarksHabit::kTypesMarks) continue;
+    if (word.letter) {
+      const Span span = text.Original(begin + 1, end);
+      const std::string_view typed = text.original().substr(span.begin, span.end - span.begin);
+      const bool stopped = span.end < text.original().size() && text.original()[span.end] == '.';
+      if (!AllCapitals(typed) && !stopped) continue;
+    }
+    return &word;
+  }
+  return nullptr;
+}
+
+}  // namespace keng::filters
