@@ -39,6 +39,7 @@ struct PipelineEnvironment {
 struct PipelineStatus {
   struct Ingest {
     int64_t lines = 0, stored = 0, duplicate = 0, dropped = 0;
+    int64_t expanded = 0;  // records beside the lines: deletions of the posts of a deleted account
   } ingest;
   filters::FilterCounts filters;
   std::map<std::string, int64_t> alerting;  // outcome -> records
