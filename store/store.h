@@ -1,0 +1,146 @@
+#ifndef KENG_STORE_STORE_H_
+#define KENG_STORE_STORE_H_
+
+// The state of one process on RocksDB: tables of keys and bytes. A batch of changes to any tables,
+// the position that it came from included, becomes durable whole or not at all. Knows nothing of
+// what the bytes mean.
+//
+// Life cycle: one owner process (a lock file refuses a second); opened once, Changes and Views are
+// destroyed before it. Others may open it read-only while the owner is down; what they see is the
+// moment of opening.
+//
+// Threads: Store is thread-safe. A Changes belongs to one thread at a time.
+//
+// Durable (design section 2): a committed batch survives kill -9 at once, and a power cut after the
+// next sync, at most `sync_interval` later when the owner calls SyncIfDue() that often.
+//
+// Invariants
+//   I1  A batch is read whole or not at all, by everybody, after a crash too.
+//   I2  A flipped byte in the log or in a table stops with DataLoss. Only a torn tail of the log,
+//       which a crash leaves, is tolerated.
+//   I3  The bytes of a deleted or overwritten value are on no disk byte 24 h after the commit, as
+//       long as Maintain() is called at least hourly.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+
+namespace keng::store {
+
+// A table's number is on disk: never reused. 0 is the store's own.
+using TableId = uint8_t;
+
+struct StoreOptions {
+  std::string path;
+  // Who writes the tables and in which form, "alerting/1". Another layout on disk is refused.
+  std::string layout;
+  absl::Duration sync_interval = absl::Milliseconds(200);  // 0: every commit
+  // How long deleted bytes may stay: half of the promised 24 h, so that a missed turn is harmless.
+  absl::Duration erase_interval = absl::Hours(12);
+  size_t cache_bytes = size_t{32} << 20;
+  size_t write_buffer_bytes = size_t{16} << 20;
+};
+
+enum class Visit : uint8_t { kContinue, kStop };
+using Visitor = absl::FunctionRef<Visit(std::string_view key, std::string_view value)>;
+
+// The smallest string greater than every string that begins with `prefix`; "" (no end) when there
+// is none.
+std::string PrefixEnd(std::string_view prefix);
+
+// What tables hold: the store's last commit, or uncommitted changes over it. Every call: DataLoss
+// when a checksum fails.
+class View {
+ public:
+  virtual ~View() = default;
+  // nullopt: no such key.
+  virtual absl::StatusOr<std::optional<std::string>> Get(TableId table,
+                                                         std::string_view key) const = 0;
+  // Visits the keys in [begin, end) in byte order; `end` empty: to the table's end. The visitor
+  // must not change what is being visited.
+  virtual absl::Status Scan(TableId table, std::string_view begin, std::string_view end,
+                            Visitor visit) const = 0;
+
+  absl::Status ScanPrefix(TableId table, std::string_view prefix, Visitor visit) const {
+    return Scan(table, prefix, PrefixEnd(prefix), visit);
+  }
+};
+
+class Store;
+
+// A batch in the making. Reads see its own changes. Dropped when destroyed without Commit().
+class Changes final : public View {
+ public:
+  ~Changes() override;
+  Changes(const Changes&) = delete;
+  Changes& operator=(const Changes&) = delete;
+
+  void Put(TableId table, std::string_view key, std::string_view value);
+  void Delete(TableId table, std::string_view key);
+  absl::StatusOr<std::optional<std::string>> Get(TableId table,
+                                                 std::string_view key) const override;
+  absl::Status Scan(TableId table, std::string_view begin, std::string_view end,
+                    Visitor visit) const override;
+  // Of the keys and values held, about.
+  size_t bytes() const;
+  void Clear();
+
+ private:
+  friend class Store;
+  struct State;
+  explicit Changes(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class Store final : public View {
+ public:
+  // FailedPrecondition: another process owns it, or it has another layout (the message says which).
+  // DataLoss: a checksum fails. `metrics` may be null; it and `clock` must outlive the store.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const StoreOptions& options,
+                                                     const base::Clock& clock,
+                                                     base::Metrics* metrics);
+  // NotFound: there is no store. Writing calls must not be made.
+  static absl::StatusOr<std::unique_ptr<Store>> OpenReadOnly(const StoreOptions& options,
+                                                             const base::Clock& clock);
+  ~Store() override;
+
+  std::unique_ptr<Changes> NewChanges();
+  // Makes the changes durable and visible, and clears them. ResourceExhausted: the disk is full,
+  // nothing was written and the changes are kept: call again later. DataLoss: a write or sync
+  // failed; this and every later call fails, the process must stop writing.
+  absl::Status Commit(Changes& changes);
+
+  absl::StatusOr<std::optional<std::string>> Get(TableId table,
+                                                 std::string_view key) const override;
+  absl::Status Scan(TableId table, std::string_view begin, std::string_view end,
+                    Visitor visit) const override;
+  // The tables as they stand now, whatever is committed later. Must not outlive the store.
+  std::unique_ptr<View> Snapshot() const;
+
+  // Safe against power loss, all that is committed. SyncIfDue: when `sync_interval` has passed
+  // since the last one and something was committed.
+  absl::Status Sync();
+  absl::Status SyncIfDue();
+  // Erases deleted bytes when `erase_interval` has passed since the last time (kept on disk).
+  absl::Status Maintain();
+
+  int64_t disk_bytes() const;
+
+ private:
+  struct State;
+  explicit Store(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace keng::store
+
+#endif  // KENG_STORE_STORE_H_
