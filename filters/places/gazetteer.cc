@@ -470,24 +470,22 @@ absl::StatusOr<std::shared_ptr<const Gazetteer>> Gazetteer::Parse(
 absl::StatusOr<std::shared_ptr<const Gazetteer>> Gazetteer::Load(
     const std::vector<std::string>& paths) {
   namespace fs = std::filesystem;
-  std::vector<std::pair<std::string, bool>> files;  // path, and whether it was named itself
+  std::vector<std::string> files;
   for (const std::string& path : paths) {
     std::error_code error;
     if (!fs::is_directory(path, error)) {
-      files.emplace_back(path, true);
+      files.push_back(path);
       continue;
     }
     const size_t first = files.size();
     for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error))
-      if (it->path().extension() == ".yaml") files.emplace_back(it->path().string(), false);
+      if (it->path().extension() == ".yaml") files.push_back(it->path().string());
     if (error) return absl::NotFoundError(StrCat(path, ": cannot be listed: ", error.message()));
     std::sort(files.begin() + static_cast<std::ptrdiff_t>(first), files.end());
   }
   GazetteerBuilder builder;
-  for (const auto& [path, named] : files) {
+  for (const std::string& path : files) {
     KENG_ASSIGN_OR_RETURN(const Yaml root, Yaml::ParseFile(path));
-    // Cells stand in the same folder.
-    if (!named && (root.Find("cells") != nullptr || root.Find("accounts") != nullptr)) continue;
     KENG_RETURN_IF_ERROR(builder.AddFile(root));
   }
   return builder.Build();
