@@ -81,6 +81,9 @@ class Pipeline {
   std::unique_ptr<Parts> parts_;
 };
 
+// Where the running program listens for the commands of its operator.
+std::string AdminSocketPath(const Config& config);
+
 // {"ingest":{...},"filters":{"outcomes":{...},"hits":n,...},"alerting":{...},"lag":n,...,"idle":b}
 std::string StatusJson(const PipelineStatus& status);
 // The same as a table for people, with a last line that says whether the sums agree.

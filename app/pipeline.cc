@@ -1,0 +1,464 @@
+#include "app/pipeline.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "alerting/alerting_worker.h"
+#include "alerting/dispatcher.h"
+#include "alerting/store_outbox.h"
+#include "app/admin.h"
+#include "app/stage_thread.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "filters/places/cells.h"
+#include "filters/places/gazetteer.h"
+#include "filters/places/resolver.h"
+#include "filters/rules/placing.h"
+#include "filters/rules/rule_watcher.h"
+#include "ingest/author_keys.h"
+#include "ingest/ingest_stage.h"
+#include "ingest/sources/source_table.h"
+#include "net/http_server.h"
+#include "store/store.h"
+#include "stream/embedded/embedded_streams.h"
+
+namespace keng::app {
+
+namespace {
+
+using base::StrCat;
+
+constexpr absl::Duration kStepWait = absl::Milliseconds(200);
+constexpr absl::Duration kMaintainEvery = absl::Seconds(1);
+
+// "Phường Long Xuyên" for a code of the gazetteer or the cell tree.
+class GazetteerNames final : public alerting::PlaceNames {
+ public:
+  GazetteerNames(std::shared_ptr<const filters::Gazetteer> gazetteer, std::shared_ptr<const filters::Cells> cells)
+      : gazetteer_(std::move(gazetteer)), cells_(std::move(cells)) {}
+
+  std::optional<std::string> Name(std::string_view code) const override {
+    if (const filters::Cell* cell = cells_->Find(code)) return cell->name;
+    const int index = gazetteer_->Find(code);
+    if (index == filters::Place::kNobody) return std::nullopt;
+    const filters::Place& place = gazetteer_->place(index);
+    return place.type.empty() ? place.name : StrCat(place.type, " ", place.name);
+  }
+
+ private:
+  const std::shared_ptr<const filters::Gazetteer> gazetteer_;
+  const std::shared_ptr<const filters::Cells> cells_;
+};
+
+alerting::CellChannels RoutesOf(const Config& config, const filters::Cells& cells) {
+  std::map<std::string, std::vector<std::string>, std::less<>> direct(config.cell_channels.begin(),
+                                                                      config.cell_channels.end());
+  std::map<std::string, std::string, std::less<>> parents;
+  for (const filters::Cell& cell : cells.cells()) {
+    if (cell.parent != filters::Cell::kNobody) parents[cell.code] = cells.cells()[cell.parent].code;
+  }
+  return {std::move(direct), std::move(parents)};
+}
+
+std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(const StreamSettings& settings) {
+  auto streams = stream::DefaultStreams(settings.posts_partitions);
+  for (auto& [id, config] : streams) {
+    switch (id) {
+      case stream::StreamId::kPosts:
+        config.retention = settings.posts_retention;
+        config.retention_bytes = settings.posts_bytes_max;
+        break;
+      case stream::StreamId::kInbox:
+        config.retention = settings.inbox_retention;
+        break;
+      case stream::StreamId::kTexts:
+        config.retention = settings.texts_retention;
+        break;
+      case stream::StreamId::kAlerts:
+        config.retention = settings.alerts_retention;
+        break;
+      case stream::StreamId::kDead:
+        config.retention = settings.dead_retention;
+        break;
+      case stream::StreamId::kControl:
+        break;
+    }
+  }
+  return streams;
+}
+
+}  // namespace
+
+// Members stand in the order of construction; destruction runs backwards.
+struct Pipeline::Parts {
+  Config config;
+  PipelineEnvironment environment;
+  base::Metrics metrics;
+
+  std::shared_ptr<const filters::Gazetteer> gazetteer;
+  std::shared_ptr<const filters::Cells> cells;
+  std::shared_ptr<const filters::Resolver> resolver;
+  std::unique_ptr<filters::RuleWatcher> rules;
+  std::unique_ptr<ingest::AuthorKeyring> keyring;
+  std::unique_ptr<stream::Streams> streams;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<alerting::StoreOutbox> outbox;
+  std::unique_ptr<GazetteerNames> names;
+  std::unique_ptr<alerting::CellChannels> routes;
+  std::unique_ptr<alerting::StreamDeliveryLog> delivery_log;
+  std::unique_ptr<alerting::Dispatcher> dispatcher;
+  std::unique_ptr<alerting::AlertingWorker> alerting;
+  std::vector<std::unique_ptr<filters::FilterWorker>> filters;
+  std::unique_ptr<ingest::IngestStage> ingest;
+  std::vector<std::unique_ptr<ingest::Source>> sources;
+  std::unique_ptr<net::HttpServer> metrics_server;
+  std::unique_ptr<net::HttpServer> admin_server;
+
+  // Threads last: they see everything above.
+  std::vector<std::unique_ptr<StageThread>> filter_threads;
+  std::unique_ptr<StageThread> alerting_thread;
+  std::unique_ptr<StageThread> maintain_thread;
+  base::Mutex maintain_mutex;
+  base::CondVar maintain_wake;
+  bool maintain_stop ABSL_GUARDED_BY(maintain_mutex) = false;
+  bool started = false;
+
+  absl::Status OpenFilters();
+  absl::Status OpenAlerting();
+  absl::Status OpenIngest();
+  absl::Status OpenServers(const Pipeline& pipeline);
+  absl::StatusOr<int64_t> MaintainStep();
+  absl::StatusOr<int64_t> Forget(std::string_view id_or_url);
+};
+
+absl::Status Pipeline::Parts::OpenFilters() {
+  KENG_ASSIGN_OR_RETURN(gazetteer, filters::Gazetteer::Load({config.places}));
+  KENG_ASSIGN_OR_RETURN(cells, filters::Cells::Load(config.cells, *gazetteer));
+  for (const auto& [cell, channels] : config.cell_channels) {
+    if (cells->Find(cell) == nullptr) {
+      return absl::InvalidArgumentError(StrCat(config.path, ": cell_channels names cell \"", cell, "\", which is not in ",
+                                               config.cells, "; keng cells check lists them"));
+    }
+  }
+  resolver = std::make_shared<const filters::Resolver>(gazetteer, cells);
+  KENG_ASSIGN_OR_RETURN(rules, filters::RuleWatcher::Open({.paths = config.rules},
+                                                          filters::MakePlacing(resolver), *environment.clock, &metrics));
+  const auto kit = [this] { return filters::FilterKit{.rules = rules->current(), .resolver = resolver}; };
+  for (int partition = 0; partition < config.streams.posts_partitions; ++partition) {
+    KENG_ASSIGN_OR_RETURN(auto worker,
+                          filters::FilterWorker::Open({.partitions = {partition},
+                                                       .max_age = config.max_age,
+                                                       .desks = {cells->desk().code},
+                                                       .sketch_seed = keyring->keys()->sketch_seed()},
+                                                      *streams, kit, metrics));
+    filters.push_back(std::move(worker));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Parts::OpenAlerting() {
+  const std::string desk = cells->desk().code;
+  KENG_ASSIGN_OR_RETURN(
+      store, store::Store::Open({.path = StrCat(config.data_dir, "/store"),
+                                 .layout = std::string(alerting::kStateLayout),
+                                 .sync_interval = config.streams.sync_interval},
+                                *environment.clock, &metrics));
+  outbox = std::make_unique<alerting::StoreOutbox>(*store);
+  names = std::make_unique<GazetteerNames>(gazetteer, cells);
+  routes = std::make_unique<alerting::CellChannels>(RoutesOf(config, *cells));
+  delivery_log = std::make_unique<alerting::StreamDeliveryLog>(*streams);
+
+  std::vector<alerting::ChannelSpec> channels;
+  const std::string folder = std::filesystem::path(config.path).parent_path().string();
+  for (const ChannelConfig& channel : config.channels) {
+    KENG_ASSIGN_OR_RETURN(alerting::ChannelSpec spec,
+                          alerting::MakeChannel(channel.options, {.clock = environment.clock,
+                                                                  .metrics = &metrics,
+                                                                  .terminal = environment.terminal,
+                                                                  .colours = environment.colours,
+                                                                  .folder = folder.empty() ? "." : folder}));
+    channels.push_back(std::move(spec));
+  }
+  alerting::DeliveryOptions delivery;
+  delivery.mode = config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
+  delivery.late_after = config.alerts.late_after;
+  delivery.delivery_deadline = config.alerts.delivery_deadline;
+  delivery.event_source = StrCat("/keng/", desk);
+  dispatcher = std::make_unique<alerting::Dispatcher>(
+      alerting::DeliveryContext{.options = delivery,
+                                .outbox = outbox.get(),
+                                .log = delivery_log.get(),
+                                .places = names.get(),
+                                .routes = routes.get(),
+                                .clock = environment.clock,
+                                .metrics = &metrics},
+      std::move(channels));
+  alerting::AlertingOptions options;
+  options.desk = desk;
+  options.tick_interval = config.alerts.tick_interval;
+  options.settings.rings_per_cell_hour_max = config.alerts.rings_per_cell_hour_max;
+  KENG_ASSIGN_OR_RETURN(alerting,
+                        alerting::AlertingWorker::Open(options, *streams, *store, *environment.clock, &metrics));
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Parts::OpenIngest() {
+  std::shared_ptr<const ingest::OptOutList> opt_outs;
+  if (!config.opt_out_file.empty()) {
+    KENG_ASSIGN_OR_RETURN(ingest::OptOutList list, ingest::OptOutList::Load(config.opt_out_file));
+    opt_outs = std::make_shared<const ingest::OptOutList>(std::move(list));
+  }
+  KENG_ASSIGN_OR_RETURN(
+      ingest, ingest::IngestStage::Open({}, {.streams = *streams,
+                                             .clock = *environment.clock,
+                                             .keyring = *keyring,
+                                             .opt_outs = std::move(opt_outs),
+                                             .metrics = &metrics}));
+  const std::string folder = std::filesystem::path(config.path).parent_path().string();
+  for (const SourceConfig& source : config.sources) {
+    KENG_ASSIGN_OR_RETURN(
+        auto made,
+        ingest::MakeSource(source.options,
+                           {.name = source.name, .purpose = source.purpose, .owner = source.owner, .until = source.until},
+                           {.stage = ingest.get(),
+                            .clock = environment.clock,
+                            .metrics = &metrics,
+                            .folder = folder.empty() ? "." : folder}));
+    sources.push_back(std::move(made));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> Pipeline::Parts::Forget(std::string_view id_or_url) {
+  KENG_ASSIGN_OR_RETURN(const std::vector<std::string> posts, ingest->Forget(id_or_url));
+  return static_cast<int64_t>(posts.size());
+}
+
+absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
+  AdminTargets targets;
+  targets.pipeline = &pipeline;
+  targets.metrics = &metrics;
+  targets.streams = streams.get();
+  targets.store = store.get();
+  targets.outbox = outbox.get();
+  targets.desk = cells->desk().code;
+  targets.forget = [this](std::string_view id) { return Forget(id); };
+  targets.wake_channels = [this] { dispatcher->Wake(); };
+  net::HttpServerOptions admin;
+  admin.name = "admin";
+  admin.listen = {{.unix_path = AdminSocketPath(config)}};
+  admin.metrics = &metrics;
+  KENG_ASSIGN_OR_RETURN(admin_server, net::HttpServer::Make(admin, AdminRoutes(targets)));
+  if (config.metrics_listen.empty()) return absl::OkStatus();
+  const size_t colon = config.metrics_listen.rfind(':');
+  int port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(config.metrics_listen.substr(colon + 1), &port)) {
+    return absl::InvalidArgumentError(StrCat(config.path, ": metrics_listen is \"", config.metrics_listen,
+                                             "\"; expected ADDRESS:PORT such as 127.0.0.1:9464"));
+  }
+  net::HttpServerOptions watching;
+  watching.name = "metrics";
+  watching.listen = {{.address = config.metrics_listen.substr(0, colon), .port = port}};
+  watching.metrics = &metrics;
+  KENG_ASSIGN_OR_RETURN(metrics_server, net::HttpServer::Make(watching, MetricsRoutes(targets)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> Pipeline::Parts::MaintainStep() {
+  rules->Poll();
+  KENG_RETURN_IF_ERROR(streams->Maintain());
+  KENG_RETURN_IF_ERROR(store->SyncIfDue());
+  KENG_RETURN_IF_ERROR(store->Maintain());
+  return 1;
+}
+
+Pipeline::Pipeline(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Pipeline::~Pipeline() {
+  if (parts_->started) {
+    const absl::Status stopped = Stop();
+    if (!stopped.ok()) base::LogError("stop.failed", {{"reason", std::string(stopped.message())}});
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config, const PipelineEnvironment& environment) {
+  auto parts = std::make_unique<Parts>();
+  parts->config = config;
+  parts->environment = environment;
+  Parts& p = *parts;
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(parts)));
+
+  std::error_code error;
+  std::filesystem::create_directories(config.data_dir, error);
+  if (error) return absl::NotFoundError(StrCat(config.data_dir, ": cannot be made: ", error.message()));
+  std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, error);
+  KENG_ASSIGN_OR_RETURN(p.keyring, ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
+  stream::EmbeddedOptions streams;
+  streams.directory = StrCat(config.data_dir, "/streams");
+  streams.streams = StreamsOf(config.streams);
+  streams.sync_interval = config.streams.sync_interval;
+  streams.ring_bytes_max = config.streams.tail_bytes;
+  streams.disk_free_min = config.streams.disk_free_min;
+  KENG_ASSIGN_OR_RETURN(p.streams, stream::OpenEmbeddedStreams(streams, *environment.clock, &p.metrics));
+  KENG_RETURN_IF_ERROR(p.OpenFilters());
+  KENG_RETURN_IF_ERROR(p.OpenAlerting());
+  KENG_RETURN_IF_ERROR(p.OpenIngest());
+  KENG_RETURN_IF_ERROR(p.OpenServers(*pipeline));
+  return pipeline;
+}
+
+absl::Status Pipeline::Start() {
+  Parts& p = *parts_;
+  const auto on_failure = [&p](const std::string& stage, const absl::Status& status) {
+    base::LogError("stage.failed", {{"stage", stage}, {"reason", std::string(status.message())}});
+    if (p.environment.on_failure) p.environment.on_failure(stage, status);
+  };
+  p.started = true;
+  KENG_RETURN_IF_ERROR(p.admin_server->Start());
+  if (p.metrics_server != nullptr) KENG_RETURN_IF_ERROR(p.metrics_server->Start());
+  p.dispatcher->Start();
+  p.alerting_thread = std::make_unique<StageThread>(
+      "alerting",
+      StageThread::Hooks{.step = [&p]() -> absl::StatusOr<int64_t> {
+                           KENG_ASSIGN_OR_RETURN(const alerting::AlertingWorker::Step step,
+                                                 p.alerting->RunOnce(kStepWait));
+                           if (step.alerts > 0) p.dispatcher->Wake();
+                           if (!step.changed.empty()) p.dispatcher->NotifyChanged(step.changed);
+                           return step.records;
+                         },
+                         .wake = [&p] { p.alerting->Wake(); },
+                         .on_failure = on_failure},
+      p.metrics);
+  for (size_t i = 0; i < p.filters.size(); ++i) {
+    filters::FilterWorker* worker = p.filters[i].get();
+    p.filter_threads.push_back(std::make_unique<StageThread>(
+        StrCat("filter-", i),
+        StageThread::Hooks{.step = [worker] { return worker->RunOnce(kStepWait); },
+                           .wake = [worker] { worker->Wake(); },
+                           .on_failure = on_failure},
+        p.metrics));
+  }
+  p.maintain_thread = std::make_unique<StageThread>(
+      "maintain",
+      StageThread::Hooks{.step = [&p]() -> absl::StatusOr<int64_t> {
+                           {
+                             base::MutexLock lock(p.maintain_mutex);
+                             if (!p.maintain_stop) p.maintain_wake.WaitFor(p.maintain_mutex, kMaintainEvery);
+                             if (p.maintain_stop) return 0;
+                           }
+                           return p.MaintainStep();
+                         },
+                         .wake =
+                             [&p] {
+                               base::MutexLock lock(p.maintain_mutex);
+                               p.maintain_stop = true;
+                               p.maintain_wake.NotifyAll();
+                             },
+                         .on_failure = on_failure},
+      p.metrics);
+  for (const auto& source : p.sources) KENG_RETURN_IF_ERROR(source->Start());
+  base::LogInfo("keng.started", {{"data", p.config.data_dir},
+                                 {"mode", p.config.mode == Mode::kShadow ? "shadow" : "live"},
+                                 {"rule_set", p.rules->current()->version()},
+                                 {"rules", StrCat(p.rules->current()->rules().size())}});
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Stop() {
+  Parts& p = *parts_;
+  if (!p.started) return absl::OkStatus();
+  p.started = false;
+  absl::Status first;
+  const auto keep = [&first](std::string_view step, const absl::Status& status) {
+    if (status.ok()) return;
+    base::LogWarn("stop.step_failed", {{"step", std::string(step)}, {"reason", std::string(status.message())}});
+    if (first.ok()) first = status;
+  };
+  // Along the flow: what is in the line still goes through as far as it gets; the rest is durable where it stands.
+  for (const auto& source : p.sources) keep("source", source->Stop(p.config.stop_deadline));
+  for (const auto& thread : p.filter_threads) thread->Stop();
+  if (p.alerting_thread != nullptr) p.alerting_thread->Stop();
+  keep("channels", p.dispatcher->Stop(p.config.stop_deadline));
+  if (p.maintain_thread != nullptr) p.maintain_thread->Stop();
+  if (p.metrics_server != nullptr) keep("metrics server", p.metrics_server->Stop(absl::Seconds(1)));
+  keep("admin server", p.admin_server->Stop(absl::Seconds(1)));
+  keep("store", p.store->Sync());
+  keep("streams", p.streams->Sync());
+  base::LogInfo("keng.stopped");
+  return first;
+}
+
+PipelineStatus Pipeline::status() const {
+  const Parts& p = *parts_;
+  PipelineStatus status;
+  status.sources_idle = true;
+  for (const auto& source : p.sources) status.sources_idle = status.sources_idle && source->idle();
+  const auto counters = p.ingest->AllCounters();
+  if (counters.ok()) {
+    for (const auto& [name, source] : *counters) {
+      status.ingest.lines += source.lines;
+      status.ingest.stored += source.stored;
+      status.ingest.duplicate += source.duplicate;
+      status.ingest.dropped += source.dropped_total();
+      status.ingest.expanded += source.expanded;
+    }
+  } else {
+    status.trouble.emplace_back(counters.status().message());
+  }
+  for (const auto& worker : p.filters) status.filters += worker->counts();
+  status.alerting = p.alerting->outcomes();
+  // The alerting worker's own position counts, not the one that it last committed to the stream for retention.
+  for (const stream::ReaderStats& reader : p.streams->reader_stats()) {
+    if (reader.stream == stream::StreamId::kPosts) status.lag += reader.lag;
+  }
+  status.lag += p.alerting->lag();
+  const auto pending = p.outbox->Pending(0, 10'000);
+  if (pending.ok()) {
+    status.alerts_pending = static_cast<int64_t>(pending->size());
+  } else {
+    status.trouble.emplace_back(pending.status().message());
+  }
+  const auto trouble = [&status](const StageThread* thread) {
+    if (thread == nullptr) return;
+    const std::string what = thread->trouble();
+    if (!what.empty()) status.trouble.push_back(StrCat(thread->name(), ": ", what));
+  };
+  for (const auto& thread : p.filter_threads) trouble(thread.get());
+  trouble(p.alerting_thread.get());
+  trouble(p.maintain_thread.get());
+  for (const auto& source : p.sources) {
+    const std::string what = source->trouble();
+    if (!what.empty()) status.trouble.push_back(StrCat("source ", source->name(), ": ", what));
+  }
+  return status;
+}
+
+Readiness Pipeline::readiness() const {
+  const Parts& p = *parts_;
+  Readiness readiness;
+  readiness.ready = p.started;
+  const PipelineStatus now = status();
+  for (const std::string& line : now.trouble) {
+    readiness.ready = false;
+    base::StrAppend(&readiness.detail, line, "\n");
+  }
+  // A bad rule file leaves the old rules in force: worth telling, not worth taking the program out of service.
+  const std::string rules = p.rules->trouble();
+  if (!rules.empty()) base::StrAppend(&readiness.detail, "rules: ", rules, "\n");
+  base::StrAppend(&readiness.detail, "rule set ", p.rules->current()->version(), ", lag ", now.lag, ", alerts pending ",
+                  now.alerts_pending, p.outbox->paused() ? ", ringing is paused" : "", "\n");
+  return readiness;
+}
+
+absl::Status Pipeline::Maintain() { return parts_->MaintainStep().status(); }
+
+base::Metrics& Pipeline::metrics() { return parts_->metrics; }
+
+std::string AdminSocketPath(const Config& config) { return StrCat(config.data_dir, "/admin.sock"); }
+
+}  // namespace keng::app
