@@ -36,7 +36,7 @@ def config(receiver_port):
     return f"""
 rules: [{HERE}/pack]
 places: {ROOT}/rules/places
-cells: {ROOT}/rules/places/cells.yaml
+cells: {ROOT}/rules/cells.yaml
 metrics_listen: ""
 streams: {{posts_partitions: 2}}
 alerts: {{tick_interval: 1s, rings_per_cell_hour_max: 100000}}

@@ -59,7 +59,7 @@ def main():
     keng.config.write_text(f"""data_dir: {disk}/data
 rules: [{ROOT}/tests/crash/pack]
 places: {ROOT}/rules/places
-cells: {ROOT}/rules/places/cells.yaml
+cells: {ROOT}/rules/cells.yaml
 metrics_listen: 127.0.0.1:{port}
 streams: {{disk_free_min: 4MiB}}
 alerts: {{tick_interval: 1s, rings_per_cell_hour_max: 100000}}

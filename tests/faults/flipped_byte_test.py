@@ -36,7 +36,7 @@ def main():
     config = f"""
 rules: [{ROOT}/tests/crash/pack]
 places: {ROOT}/rules/places
-cells: {ROOT}/rules/places/cells.yaml
+cells: {ROOT}/rules/cells.yaml
 metrics_listen: ""
 alerts: {{rings_per_cell_hour_max: 100000}}
 sources:

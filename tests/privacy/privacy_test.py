@@ -59,7 +59,7 @@ def main():
     keng.config.write_text(f"""data_dir: data
 rules: [{ROOT}/tests/crash/pack]
 places: {ROOT}/rules/places
-cells: {ROOT}/rules/places/cells.yaml
+cells: {ROOT}/rules/cells.yaml
 metrics_listen: 127.0.0.1:{metrics_port}
 sources:
   - {{name: privacy, type: file, path: posts.ndjson, follow: true, purpose: test, owner: tests, until: 2099-12-31}}

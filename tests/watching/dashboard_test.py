@@ -45,7 +45,7 @@ def main():
     keng = Keng(args.keng, f"""
 rules: [{ROOT}/tests/crash/pack]
 places: {ROOT}/rules/places
-cells: {ROOT}/rules/places/cells.yaml
+cells: {ROOT}/rules/cells.yaml
 metrics_listen: 127.0.0.1:{metrics_port}
 sources:
   - {{name: watching, type: file, path: posts.ndjson, follow: true, purpose: test, owner: tests, until: 2099-12-31}}
