@@ -76,7 +76,7 @@ class TemporaryFolder {
 
 std::string DemoConfig(const std::string& home, const DemoOptions& options) {
   return StrCat("data_dir: data\nrules: [", home, "/rules/an-giang]\nplaces: ", home, "/rules/places\ncells: ", home,
-                "/rules/cells.yaml\nmetrics_listen: \"",
+                "/demo/cells.yaml\nmetrics_listen: \"",
                 options.end == DemoEnd::kOnSignal ? options.metrics_listen : "",
                 "\"\nstreams: {disk_free_min: 16MiB}\nsources:\n"
                 "  - {name: evening, type: file, path: evening.ndjson, follow: true, purpose: demo, owner: demo, "

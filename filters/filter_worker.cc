@@ -218,7 +218,7 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
   if (rules_now.empty()) return elsewhere ? FilterOutcome::kElsewhere : FilterOutcome::kFilteredOut;
   WriteText(post);
   if (hits.empty()) return FilterOutcome::kLate;
-  const Sketch sketch = MakeSketch(match.folded, options.sketch_seed);
+  const Sketch sketch = MakeSketch(post.text, match.folded.text(), options.sketch_seed);
   for (HitRecord& hit : hits) {
     hit.sketch = sketch;
     AppendToInbox(current.resolver->cells().desk().code, hit);
