@@ -348,7 +348,13 @@ class Compiler {
       const LiteralDraft& draft = literals_[i];
       out.literal_rules.insert(out.literal_rules.end(), draft.rules.begin(), draft.rules.end());
       out.literal_extras.insert(out.literal_extras.end(), draft.extras.begin(), draft.extras.end());
-      for (const uint32_t pattern : draft.patterns) {
+      // Patterns of one literal stand in order of their writing: where occurrences are equal but
+      // for that, the order is the same in every rule set.
+      std::vector<uint32_t> ordered = draft.patterns;
+      std::sort(ordered.begin(), ordered.end(), [&](uint32_t a, uint32_t b) {
+        return patterns_[a].phrase.written() < patterns_[b].phrase.written();
+      });
+      for (const uint32_t pattern : ordered) {
         out.pattern_uses_begin.push_back(static_cast<uint32_t>(out.pattern_uses.size()));
         const auto& uses = patterns_[pattern].uses;
         out.pattern_uses.insert(out.pattern_uses.end(), uses.begin(), uses.end());

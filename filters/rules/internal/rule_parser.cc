@@ -87,6 +87,14 @@ class RuleParser {
       vi = yaml.scalar();
       return absl::OkStatus();
     }
+    for (const auto& [key, value] : yaml.entries()) {
+      // {en: Snakes, wasps} is what people write.
+      if (value.is_null()) {
+        return Error(key, base::StrCat(what, ": \"", key.scalar(),
+                                       "\" has no text; a text with a comma inside braces needs "
+                                       "quotes"));
+      }
+    }
     KENG_RETURN_IF_ERROR(yaml.CheckKeys(What(what), KeysOf(map)));
     if (const base::Yaml* text = yaml.Find("vi")) {
       KENG_ASSIGN_OR_RETURN(vi, text->String(What(what)));
