@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <utility>
 
@@ -94,6 +95,13 @@ std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(const S
 
 }  // namespace
 
+// A source and whether its last step found nothing to do.
+struct SourceSlot {
+  std::string name;
+  std::unique_ptr<ingest::Source> source;
+  std::atomic<bool> idle{false};
+};
+
 // Members stand in the order of construction; destruction runs backwards.
 struct Pipeline::Parts {
   Config config;
@@ -115,11 +123,12 @@ struct Pipeline::Parts {
   std::unique_ptr<alerting::AlertingWorker> alerting;
   std::vector<std::unique_ptr<filters::FilterWorker>> filters;
   std::unique_ptr<ingest::IngestStage> ingest;
-  std::vector<std::unique_ptr<ingest::Source>> sources;
+  std::vector<std::unique_ptr<SourceSlot>> sources;
   std::unique_ptr<net::HttpServer> metrics_server;
   std::unique_ptr<net::HttpServer> admin_server;
 
   // Threads last: they see everything above.
+  std::vector<std::unique_ptr<StageThread>> source_threads;
   std::vector<std::unique_ptr<StageThread>> filter_threads;
   std::unique_ptr<StageThread> alerting_thread;
   std::unique_ptr<StageThread> maintain_thread;
@@ -361,7 +370,20 @@ absl::Status Pipeline::Start() {
                              },
                          .on_failure = on_failure},
       p.metrics);
-  for (const auto& source : p.sources) KENG_RETURN_IF_ERROR(source->Start());
+  for (const auto& slot : p.sources) {
+    SourceSlot& source = *slot;
+    p.source_threads.push_back(std::make_unique<StageThread>(
+        StrCat("src-", source.name),
+        StageThread::Hooks{.step = [&source]() -> absl::StatusOr<int64_t> {
+                             absl::StatusOr<int64_t> lines = source.source->RunOnce();
+                             source.idle.store(lines.ok() && *lines == 0);
+                             return lines;
+                           },
+                           .finished = [&source] { return source.source->finished(); },
+                           .wake = [&source] { source.source->Wake(); },
+                           .on_failure = on_failure},
+        p.metrics));
+  }
   base::LogInfo("keng.started", {{"data", p.config.data_dir},
                                  {"mode", p.config.mode == Mode::kShadow ? "shadow" : "live"},
                                  {"rule_set", p.rules->current()->version()},
@@ -380,7 +402,7 @@ absl::Status Pipeline::Stop() {
     if (first.ok()) first = status;
   };
   // Along the flow: what is in the line still goes through as far as it gets; the rest is durable where it stands.
-  for (const auto& source : p.sources) keep("source", source->Stop(p.config.stop_deadline));
+  for (const auto& thread : p.source_threads) thread->Stop();
   for (const auto& thread : p.filter_threads) thread->Stop();
   if (p.alerting_thread != nullptr) p.alerting_thread->Stop();
   keep("channels", p.dispatcher->Stop(p.config.stop_deadline));
@@ -397,7 +419,7 @@ PipelineStatus Pipeline::status() const {
   const Parts& p = *parts_;
   PipelineStatus status;
   status.sources_idle = true;
-  for (const auto& source : p.sources) status.sources_idle = status.sources_idle && source->idle();
+  for (const auto& source : p.sources) status.sources_idle = status.sources_idle && (source->idle.load() || source->source->finished());
   const auto counters = p.ingest->AllCounters();
   if (counters.ok()) {
     for (const auto& [name, source] : *counters) {
@@ -428,13 +450,10 @@ PipelineStatus Pipeline::status() const {
     const std::string what = thread->trouble();
     if (!what.empty()) status.trouble.push_back(StrCat(thread->name(), ": ", what));
   };
+  for (const auto& thread : p.source_threads) trouble(thread.get());
   for (const auto& thread : p.filter_threads) trouble(thread.get());
   trouble(p.alerting_thread.get());
   trouble(p.maintain_thread.get());
-  for (const auto& source : p.sources) {
-    const std::string what = source->trouble();
-    if (!what.empty()) status.trouble.push_back(StrCat("source ", source->name(), ": ", what));
-  }
   return status;
 }
 

@@ -69,6 +69,7 @@ void StageThread::Run() {
         degraded_.Set(0);
         backoff = kBackoffFirst;
       }
+      if (hooks_.finished && hooks_.finished()) return;
       continue;
     }
     const std::string message(done.status().message());

@@ -27,6 +27,8 @@ class StageThread {
   struct Hooks {
     // One step; it may wait a little for work. Returns how much it did, for nothing but tests.
     std::function<absl::StatusOr<int64_t>()> step;
+    // True when no step will ever be needed again: the thread ends. May be empty.
+    std::function<bool()> finished;
     // Makes a step that waits return soon. May be empty.
     std::function<void()> wake;
     // Called at most once, on the stage's thread. May be empty.

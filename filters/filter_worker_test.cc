@@ -1,0 +1,251 @@
+#include "filters/filter_worker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/strings.h"
+#include "filters/inbox_record.h"
+#include "filters/places/cells.h"
+#include "filters/places/gazetteer.h"
+#include "filters/rules/rule_loader.h"
+#include "ingest/post_writer.h"
+#include "stream/embedded/embedded_streams.h"
+#include "stream/testing/memory_streams.h"
+
+namespace keng::filters {
+namespace {
+
+using stream::StreamId;
+
+constexpr char kRules[] = R"(
+rules:
+  - {id: flood, topic: flooding, place: required, any: [ngập lút bánh]}
+  - {id: rubbish, topic: rubbish, any: [rác chất đống]}
+)";
+
+const absl::Time kNow = absl::FromUnixSeconds(1'792'300'000);
+
+ingest::Post NewPost(std::string_view id, std::string_view text) {
+  ingest::Post post;
+  post.id = id;
+  post.source = "test";
+  post.text = text;
+  post.created_at = kNow;
+  post.author = "a1:0123456789abcdef01234567";
+  return post;
+}
+
+class FilterWorkerTest : public testing::Test {
+ protected:
+  FilterWorkerTest() : clock_(kNow), streams_(stream::DefaultStreams(2), clock_) {
+    const std::string source = KENG_SOURCE_DIR;
+    auto gazetteer = Gazetteer::Load({source + "/rules/places"});
+    KENG_CHECK(gazetteer.ok(), std::string(gazetteer.status().message()));
+    auto cells = Cells::Load(source + "/rules/cells.yaml", **gazetteer);
+    KENG_CHECK(cells.ok(), std::string(cells.status().message()));
+    kit_.resolver = std::make_shared<const Resolver>(*gazetteer, *cells);
+    SetRules(kRules);
+    Open();
+  }
+
+  void SetRules(std::string_view text) {
+    auto files = LoadRulesText("rules.yaml", text);
+    KENG_CHECK(files.ok(), std::string(files.status().message()));
+    auto rules = RuleSet::Compile(*std::move(files), {.folded = kit_.resolver->gazetteer().literals(), .is_named_place = {}});
+    KENG_CHECK(rules.ok(), std::string(rules.status().message()));
+    kit_.rules = *std::move(rules);
+  }
+
+  void Open() {
+    worker_.reset();
+    auto worker = FilterWorker::Open({.desks = {"91"}, .sketch_seed = 7}, streams_, [this] { return kit_; }, metrics_);
+    KENG_CHECK(worker.ok(), std::string(worker.status().message()));
+    worker_ = *std::move(worker);
+  }
+
+  void Store(const ingest::Post& post) {
+    std::string json;
+    ingest::AppendPostJson(post, json);
+    StoreValue(post.id, json);
+  }
+  void StoreValue(std::string_view key, std::string_view value) {
+    stream::WriteSet set;
+    set.Append(StreamId::kPosts, key, value);
+    ASSERT_TRUE(streams_.Write(set).ok());
+  }
+
+  // Runs until all is read; returns the records that were processed.
+  int64_t RunAll() {
+    int64_t all = 0;
+    for (;;) {
+      const auto done = worker_->RunOnce(absl::ZeroDuration());
+      EXPECT_TRUE(done.ok()) << done.status();
+      if (!done.ok() || *done == 0) return all;
+      all += *done;
+    }
+  }
+
+  std::vector<InboxRecord> Inbox() {
+    std::vector<InboxRecord> records;
+    InboxParser parser;
+    auto tap = streams_.OpenTap(StreamId::kInbox, {});
+    for (;;) {
+      const auto batch = (*tap)->Read(1 << 20, absl::ZeroDuration());
+      if (!batch.ok() || *batch == nullptr) return records;
+      for (const stream::Record& record : (*batch)->records()) {
+        EXPECT_EQ(record.key, "91");
+        auto parsed = parser.Parse(record.value);
+        EXPECT_TRUE(parsed.ok()) << parsed.status();
+        records.push_back(*std::move(parsed));
+      }
+    }
+  }
+  int64_t Outcomes(FilterOutcome outcome) { return worker_->counts().outcomes[static_cast<int>(outcome)]; }
+
+  base::FakeClock clock_;
+  base::Metrics metrics_;
+  stream::MemoryStreams streams_;
+  FilterKit kit_;
+  std::unique_ptr<FilterWorker> worker_;
+};
+
+TEST_F(FilterWorkerTest, AHitCarriesPlaceSpansAndFactsAndTheTextIsStoredOnce) {
+  const std::string text = "hẻm này ngập lút bánh, phường Long Xuyên, An Giang. Rác chất đống luôn";
+  Store(NewPost("t:1", text));
+  EXPECT_EQ(RunAll(), 1);
+  const auto inbox = Inbox();
+  ASSERT_EQ(inbox.size(), 2u) << "one hit for each rule";
+  const auto& hit = std::get<HitRecord>(inbox[0]);
+  EXPECT_EQ(hit.hit.rule, "flood");
+  EXPECT_EQ(hit.hit.cell, "30307");
+  EXPECT_EQ(hit.hit.place, "30307");
+  EXPECT_EQ(hit.hit.reason, RouteReason::kExplicit);
+  ASSERT_EQ(hit.hit.spans.size(), 1u);
+  const Span span = hit.hit.spans[0].span;
+  EXPECT_EQ(text.substr(span.begin, span.end - span.begin), "ngập lút bánh");
+  EXPECT_EQ(hit.place_path, (std::vector<std::string>{"30307", "91"}));
+  EXPECT_FALSE(hit.sketch.shingles.empty());
+  EXPECT_EQ(hit.rule_set, kit_.rules->version());
+  EXPECT_EQ(hit.appended_at, kNow);
+  const auto stored = streams_.Lookup(StreamId::kTexts, "t:1");
+  ASSERT_TRUE(stored.ok() && stored->has_value());
+  EXPECT_THAT(**stored, testing::HasSubstr(text));
+}
+
+TEST_F(FilterWorkerTest, EachPostEndsInOneOutcome) {
+  Store(NewPost("t:hit", "ngập lút bánh ở phường Long Xuyên, An Giang"));
+  Store(NewPost("t:noise", "trời đẹp quá"));
+  Store(NewPost("t:no-place", "ngập lút bánh rồi bà con ơi"));
+  Store(NewPost("t:elsewhere", "ngập lút bánh ở quận Ninh Kiều, Cần Thơ"));
+  ingest::Post late = NewPost("t:late", "ngập lút bánh ở phường Long Xuyên, An Giang");
+  late.created_at = kNow - absl::Hours(25);
+  Store(late);
+  ingest::Post gone = NewPost("t:gone", "");
+  gone.kind = ingest::PostKind::kDelete;
+  Store(gone);
+  StoreValue("t:broken", "{\"id\": 5");
+  EXPECT_EQ(RunAll(), 7);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kFilteredOut), 2) << "noise, and a rule whose place is not known";
+  EXPECT_EQ(Outcomes(FilterOutcome::kElsewhere), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kLate), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kRetracted), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kBroken), 1);
+  EXPECT_EQ(*streams_.End(StreamId::kDead, 0), 1);
+  EXPECT_EQ(Inbox().size(), 2u) << "the hit and the retraction";
+}
+
+TEST_F(FilterWorkerTest, AnEditWithdrawsWhatNoLongerMatches) {
+  Store(NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang"));
+  ingest::Post edit = NewPost("t:1", "hết ngập rồi nha bà con");
+  edit.edit = true;
+  edit.version = "2";
+  Store(edit);
+  RunAll();
+  const auto inbox = Inbox();
+  ASSERT_EQ(inbox.size(), 2u);
+  const auto& record = std::get<EditRecord>(inbox[1]);
+  EXPECT_EQ(record.post, "t:1");
+  EXPECT_EQ(record.version, "2");
+  EXPECT_TRUE(record.rules.empty());
+  EXPECT_EQ(*streams_.Lookup(StreamId::kTexts, "t:1"), std::nullopt) << "the old text must not stay";
+}
+
+TEST_F(FilterWorkerTest, ALateEditStillTakesEffectAndRingsNothingNew) {
+  ingest::Post edit = NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang");
+  edit.edit = true;
+  edit.created_at = kNow - absl::Hours(48);
+  Store(edit);
+  RunAll();
+  const auto inbox = Inbox();
+  ASSERT_EQ(inbox.size(), 1u);
+  EXPECT_EQ(std::get<EditRecord>(inbox[0]).rules, std::vector<std::string>{"flood"});
+  EXPECT_EQ(Outcomes(FilterOutcome::kLate), 1);
+}
+
+TEST_F(FilterWorkerTest, ARetractionTakesTheTextAway) {
+  Store(NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang"));
+  RunAll();
+  ASSERT_NE(*streams_.Lookup(StreamId::kTexts, "t:1"), std::nullopt);
+  ingest::Post gone = NewPost("t:1", "");
+  gone.kind = ingest::PostKind::kDelete;
+  Store(gone);
+  RunAll();
+  EXPECT_EQ(*streams_.Lookup(StreamId::kTexts, "t:1"), std::nullopt);
+  EXPECT_EQ(std::get<RetractionRecord>(Inbox().back()).post, "t:1");
+}
+
+TEST_F(FilterWorkerTest, ARefusedWriteIsRepeatedWholeAndCountedOnce) {
+  Store(NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang"));
+  streams_.FailNext(2);
+  EXPECT_EQ(worker_->RunOnce(absl::ZeroDuration()).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(worker_->counts().hits, 0) << "nothing is counted before it is durable";
+  EXPECT_EQ(worker_->RunOnce(absl::ZeroDuration()).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(*worker_->RunOnce(absl::ZeroDuration()), 1);
+  EXPECT_EQ(streams_.failed(), 2);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1);
+  EXPECT_EQ(Inbox().size(), 1u);
+}
+
+TEST_F(FilterWorkerTest, CountersComeBackWithThePosition) {
+  Store(NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang"));
+  Store(NewPost("t:2", "trời đẹp"));
+  RunAll();
+  Open();
+  EXPECT_EQ(RunAll(), 0) << "nothing is processed twice";
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kFilteredOut), 1);
+}
+
+TEST_F(FilterWorkerTest, ANewRuleSetIsTakenUpAtTheNextBatch) {
+  Store(NewPost("t:1", "cúp điện ở phường Long Xuyên, An Giang"));
+  RunAll();
+  SetRules("rules: [{id: power, topic: power-outage, any: [cúp điện]}]");
+  Store(NewPost("t:2", "cúp điện ở phường Long Xuyên, An Giang"));
+  RunAll();
+  const auto inbox = Inbox();
+  ASSERT_EQ(inbox.size(), 1u);
+  EXPECT_EQ(std::get<HitRecord>(inbox[0]).hit.post, "t:2");
+}
+
+TEST(FilterCounts, SurviveTheirEncodingAndRefuseOthers) {
+  FilterCounts counts;
+  counts.outcomes = {1, 2, 3, 4, 5, 6};
+  counts.hits = 7;
+  counts.edits = 8;
+  counts.retractions = 9;
+  const auto decoded = DecodeFilterCounts(EncodeFilterCounts(counts));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->outcomes, counts.outcomes);
+  EXPECT_EQ(decoded->hits, 7);
+  EXPECT_EQ(decoded->retractions, 9);
+  EXPECT_TRUE(DecodeFilterCounts("").ok());
+  for (const char* text : {"2 1 1 1", "1 2", "1 -1 0 0", "1 x", "1 1 1 1 1 1 1 1 1 1 1 1 1"}) {
+    EXPECT_FALSE(DecodeFilterCounts(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace keng::filters
