@@ -1,13 +1,14 @@
 #ifndef KENG_ALERTING_RENDER_H_
 #define KENG_ALERTING_RENDER_H_
 
-// An alert as its readers get it: for people a Body a language (what, where, since when, how many,
-// the quote, why, the link, the answer to post), for programs one CloudEvents 1.0 object with both
-// languages (docs/alert.schema.json). Pure functions of the alert, the text and the place names:
-// every retry gives the same bytes as long as the text is there.
+// An alert as people get it, once a language: what, where, since when, how many, the quote, why,
+// the link to answer under, and for rumours the answer to post. Pure functions of the alert, the
+// text and the place names: every retry says the same as long as the text is there. A channel gives
+// a Body its form (colours, HTML).
 //
-// Control characters, bidirectional overrides and broken UTF-8 of a post never reach a reader: each
-// becomes a space or U+FFFD. Times are shown in Vietnam's zone (UTC+7, no daylight saving time).
+// Times are shown in Vietnam's zone (UTC+7, no daylight saving time). Numbers of posts and of
+// distinct authors are exact (docs/decisions/020_alerts_show_exact_counts.md). Nothing names an
+// author.
 
 #include <cstdint>
 #include <optional>
@@ -15,10 +16,9 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "alerting/alert.h"
-#include "filters/text/fold.h"
+#include "alerting/excerpt.h"
 
 namespace keng::alerting {
 
@@ -28,8 +28,9 @@ std::string_view LanguageCode(Language language);  // "vi", "en"
 // Which languages a channel's readers get.
 enum class Languages : uint8_t { kVi, kEn, kBoth };
 std::optional<Languages> LanguagesByName(std::string_view name);  // vi, en, both
+std::vector<Language> LanguageList(Languages languages);
 
-// How places are called. Thread-safe.
+// How places and cells are called. Thread-safe.
 class PlaceNames {
  public:
   virtual ~PlaceNames() = default;
@@ -37,64 +38,50 @@ class PlaceNames {
   virtual std::optional<std::string> Name(std::string_view code) const = 0;
 };
 
-// The shortest piece of a post that explains why it rang. Spans are byte ranges of `text`.
-struct Excerpt {
-  std::string text;
-  std::vector<filters::Span> spans;
-};
-
-// Cuts around the first spans that fit, at spaces, never inside a character, with "…" where
-// something is left out. Spans that are not in the text or not at characters' borders are dropped;
-// without any the text's beginning is quoted. `characters_max` counts code points.
-Excerpt CutExcerpt(std::string_view text, absl::Span<const filters::HitSpan> spans,
-                   size_t characters_max = 200);
-
 struct BodyField {
   std::string label;
   std::string value;
 };
 
-// One language. A channel chooses the form (colours, HTML); the order is that of the members.
+// One language. The order of showing is that of the members.
 struct Body {
   Language language = Language::kVietnamese;
-  std::string notice;  // "possibly a repeat", "late"; mostly empty
+  std::string notice;  // "possibly a repeat"; mostly empty
   std::string headline;
   std::vector<BodyField> fields;
-  std::optional<Excerpt> excerpt;  // nullopt: see `gone`
-  std::string gone;                // "the post was removed", when it was and something was quoted
-  BodyField link;                  // value empty: no link
-  std::vector<BodyField> answer;   // rumours: claim, verdict, answer, source
+  std::optional<Excerpt> excerpt;
+  std::string gone;               // in place of the excerpt: the post was removed
+  std::vector<BodyField> answer;  // rumours: claim, verdict, answer, source
+  BodyField link;                 // where to answer; value empty: nowhere
 };
 
-// Whether the body may quote the post. kAfterQuote: an earlier message of the channel quotes it,
-// and is the one that will be edited when the post goes; this one only brings the news.
+// kAfterQuote: an earlier message of the channel quotes the post and will be edited when the post
+// goes; this one only brings the news and has neither excerpt nor link.
 enum class Quote : uint8_t { kQuote, kAfterQuote };
 
-// `text`: the first post's, nullopt when it is gone.
+// `text`: of the incident's first post; nullopt when it is gone, and then the body has no excerpt
+// and no link.
 Body RenderBody(const Alert& alert, const std::optional<std::string>& text,
                 const PlaceNames& places, Language language, Quote quote);
 
-// The CloudEvents object, one line without a line feed. `source`: the installation's URI reference.
-std::string RenderEvent(const Alert& alert, const std::optional<std::string>& text,
-                        const PlaceNames& places, std::string_view source);
-
+// An alert that was late, with the text of its post.
 struct LateAlert {
   Alert alert;
   std::optional<std::string> text;
 };
-// Alerts that could not be sent in time. The id is a function of the members' ids.
-std::string DigestId(absl::Span<const LateAlert> late);
-// Bodies quote nothing: a digest cannot be withdrawn in part.
+// One message for all of them. It quotes nothing, because a digest cannot be withdrawn in part.
 Body RenderDigestBody(absl::Span<const LateAlert> late, const PlaceNames& places,
                       Language language);
-std::string RenderDigestEvent(absl::Span<const LateAlert> late, const PlaceNames& places,
-                              std::string_view source);
 
 // "(có thể trùng)", "(possibly a repeat)".
 std::string_view RepeatNotice(Language language);
 
-// Languages to render for a channel.
-std::vector<Language> LanguageList(Languages languages);
+// The body as plain text, a line a field, without a line feed at the end. Highlights are «…».
+std::string PlainText(const Body& body);
+
+// Names of an alert's parts that both forms show. Places from the inside out, "" when unknown.
+std::string WhereName(const Alert& alert, const PlaceNames& places, Language language);
+std::string TitleName(const Incident& incident, Language language);
 
 }  // namespace keng::alerting
 
