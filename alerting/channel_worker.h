@@ -13,14 +13,15 @@
 //   W5  the alert is completed when all its channels are done.
 // A crash between W2 and W4 repeats the attempt with the same id.
 //
+// Where the channel can edit, the first message of an incident quotes the post and is the only one
+// that does: later alerts go out as follow-ups without a quote, and the first message is edited as
+// the incident grows, is resolved, or loses its post. It is recorded (RecordShown) before the
+// delivery, so that a quote that was sent can always be withdrawn.
+//
 // Threads: RunOnce() belongs to one thread; NotifyChanged() and Stop() to any.
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <optional>
-#include <random>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,6 @@
 #include "alerting/render.h"
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "base/mutex.h"
-#include "net/backoff.h"
 
 namespace keng::alerting {
 
@@ -42,8 +41,7 @@ struct DeliveryOptions {
   RingMode mode = RingMode::kLive;
   std::string event_source = "/keng";  // CloudEvents `source` of this installation
   absl::Duration late_after = absl::Minutes(30);
-  absl::Duration delivery_deadline = absl::Hours(24);  // from a delivery's first attempt
-  net::BackoffOptions backoff = {.base = absl::Seconds(5), .cap = absl::Minutes(15)};
+  RetryPolicy retry;
   absl::Duration poll_interval = absl::Milliseconds(500);  // of a worker that nobody wakes
   absl::Duration shown_scan_interval = absl::Minutes(1);
   absl::Duration edit_interval_min = absl::Seconds(15);  // between two edits of one message
@@ -76,7 +74,10 @@ class DeliveryWorker {
   // Does what is due now, and says by the clock when it wants to be called again at the latest.
   virtual absl::Time RunOnce() = 0;
   virtual void NotifyChanged(const std::vector<std::string>& incident_ids) = 0;
+  // No further attempt is begun; one in progress goes on (see Cut).
   virtual void Stop() = 0;
+  // Cuts a call in progress short.
+  virtual void Cut() = 0;
 };
 
 std::unique_ptr<DeliveryWorker> MakeChannelWorker(const DeliveryContext& context,

@@ -1,14 +1,16 @@
 #ifndef KENG_ALERTING_DELIVERY_DECISION_H_
 #define KENG_ALERTING_DELIVERY_DECISION_H_
 
-// What to do next with one delivery: a pure function, so that "why was this sent, held or given
-// up" has one answer that a table test can hold.
+// What to do next with one delivery, and what an attempt makes of it: pure functions, so that "why
+// was this sent, held or given up" has one answer that a table test can hold.
 
 #include <cstdint>
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "alerting/channels/channel.h"
 #include "alerting/outbox.h"
+#include "net/backoff.h"
 
 namespace keng::alerting {
 
@@ -27,17 +29,34 @@ enum class DeliveryStep : uint8_t {
 };
 std::string_view DeliveryStepName(DeliveryStep step);
 
-// Delivery::last_error of deliveries that a pause held back, and of those whose attempt has begun
-// and whose end is not known. They survive a crash with the delivery.
+// What Delivery::last_error says beside the channel's own words. Stored, so that it survives a
+// crash: kHeldByPause ends the text of a delivery that a pause held back; kInFlight is that of an
+// attempt whose end is not known; kMaybeSent begins it once an attempt may have been accepted.
 inline constexpr std::string_view kHeldByPause = "held by pause";
 inline constexpr std::string_view kInFlight = "in flight";
+inline constexpr std::string_view kMaybeSent = "maybe sent: ";
+bool WasHeld(const Delivery& delivery);
+bool MaybeSent(const Delivery& delivery);
+bool IsFinal(DeliveryState state);
 
 // In this order: a finished delivery stays so; shadow suppresses; a pause holds, also what is due;
-// an attempt waits for its time; one beyond give_up_at is dead; one that a pause held, or that was
-// decided more than `late_after` ago, goes into the digest. An alert decided in the future (the
-// clock was set back) is not late.
+// an attempt waits for its time; one that failed until give_up_at is dead; one that a pause held,
+// or that was decided more than `late_after` ago, goes into the digest. An alert decided in the
+// future (the clock was set back) is not late.
 DeliveryStep DecideDelivery(const Delivery& delivery, absl::Time decided_at, absl::Time now,
                             RingMode mode, Ringing ringing, absl::Duration late_after);
+
+struct RetryPolicy {
+  net::BackoffOptions backoff = {.base = absl::Seconds(5), .cap = absl::Minutes(15)};
+  absl::Duration deadline = absl::Hours(24);  // from the first attempt
+};
+
+// A channel whose receiver knows a repeat by its id needs no warning of one.
+enum class Repeats : uint8_t { kRecognised, kVisible };
+
+// The delivery after an attempt that ended so at `now`. `random`: 64 random bits for the jitter.
+Delivery AfterAttempt(Delivery delivery, const SendResult& result, absl::Time now,
+                      const RetryPolicy& policy, Repeats repeats, uint64_t random);
 
 }  // namespace keng::alerting
 

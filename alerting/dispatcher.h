@@ -17,38 +17,29 @@
 // ("ring-none"). All functions are thread-safe. Tests that need no threads call RunOnce() instead
 // of Start().
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "alerting/cell_channels.h"
 #include "alerting/channel_worker.h"
-#include "alerting/channels/channel.h"
-#include "alerting/delivery_log.h"
-#include "alerting/outbox.h"
-#include "base/clock.h"
-#include "base/metrics.h"
-#include "base/mutex.h"
 
 namespace keng::alerting {
 
 class Dispatcher {
  public:
-  // What `context` points to outlives the dispatcher. REQUIRES: channel names are distinct, and
-  // `context.routes` names only them.
+  // What `context` points to outlives the dispatcher. REQUIRES: channel names are distinct.
   Dispatcher(DeliveryContext context, std::vector<ChannelSpec> channels);
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   void Start();
-  // Ends the threads: calls in progress are cut short, what is pending stays in the outbox. Returns
-  // DeadlineExceeded when a thread did not end in time (it is then left behind, and the dispatcher
-  // must not be destroyed before the process ends). Idempotent.
+  // Ends the threads: no further attempt is begun, calls in progress have three quarters of
+  // `deadline` to end and are then cut short; what is pending stays in the outbox.
+  // DeadlineExceeded: a thread has not ended; it is left behind with all that it uses, and what
+  // `context` points to must stay until the process ends. Idempotent.
   absl::Status Stop(absl::Duration deadline);
 
   // There may be new alerts, or ringing was paused or resumed.
@@ -61,12 +52,10 @@ class Dispatcher {
   void RunOnce();
 
  private:
-  struct Loop;
+  class Loop;
 
-  void Run(Loop& loop);
-
-  const DeliveryContext context_;
-  std::vector<std::unique_ptr<Loop>> loops_;
+  // Shared with their threads, which may be left behind.
+  std::vector<std::shared_ptr<Loop>> loops_;
 };
 
 }  // namespace keng::alerting

@@ -60,6 +60,8 @@ Word ReasonWord(AlertReason reason) {
       return {"TÁI DIỄN", "AGAIN"};
     case AlertReason::kStorm:
       return {"DỒN DẬP", "MANY AT ONCE"};
+    case AlertReason::kReassigned:
+      return {"CHUYỂN ĐẾN", "REASSIGNED"};
   }
   return {"BÁO", "ALERT"};
 }
@@ -305,7 +307,10 @@ std::string WhereName(const Alert& alert, const PlaceNames& places, Language lan
 Body RenderBody(const Alert& alert, const std::optional<std::string>& text,
                 const PlaceNames& places, Language language, Quote quote) {
   const Incident& incident = alert.incident;
-  Body body{.language = language, .headline = Headline(alert, places, language)};
+  Body body;
+  body.language = language;
+  body.severity = incident.severity;
+  body.headline = Headline(alert, places, language);
   if (alert.reason == AlertReason::kStorm) {
     AppendStormFields(alert, places, body);
     return body;
@@ -325,7 +330,8 @@ Body RenderBody(const Alert& alert, const std::optional<std::string>& text,
 
 Body RenderDigestBody(absl::Span<const LateAlert> late, const PlaceNames& places,
                       Language language) {
-  Body body{.language = language};
+  Body body;
+  body.language = language;
   body.headline = language == Language::kVietnamese
                       ? StrCat("TIN MUỘN · ", late.size(), " cảnh báo chưa gửi được đúng lúc")
                       : StrCat("LATE · ", late.size(),

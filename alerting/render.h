@@ -46,7 +46,8 @@ struct BodyField {
 // One language. The order of showing is that of the members.
 struct Body {
   Language language = Language::kVietnamese;
-  std::string notice;  // "possibly a repeat"; mostly empty
+  filters::Severity severity = filters::Severity::kNormal;  // for colours
+  std::string notice;                                       // "possibly a repeat"; mostly empty
   std::string headline;
   std::vector<BodyField> fields;
   std::optional<Excerpt> excerpt;

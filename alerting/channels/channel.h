@@ -71,7 +71,9 @@ class Channel {
   // Replaces a sent message. kSent also when nothing had to change. kPermanent: the message cannot
   // be edited (any more). REQUIRES: Can(kEdit).
   virtual SendResult Edit(std::string_view remote_id, const Message& message) = 0;
-  // Makes a call in progress return soon.
+  // The channel's own pace: no call before this time (InfinitePast: at once).
+  virtual absl::Time ReadyAt() const { return absl::InfinitePast(); }
+  // Makes a call in progress return soon; later ones end at once with kTransient.
   virtual void Stop() = 0;
 };
 
