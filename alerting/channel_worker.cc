@@ -71,10 +71,10 @@ struct WorkerMetrics {
         edit_failed(DeliveryCounter(metrics, channel, "edit_failed")) {
     if (metrics == nullptr) return;
     const base::Labels labels{{"channel", channel}};
-    post_to_alert =
-        metrics->histogram("keng_post_to_alert_seconds",
-                           "From the post's durable append to the channel's acceptance of the alert",
-                           base::LatencyBounds(), labels);
+    post_to_alert = metrics->histogram(
+        "keng_post_to_alert_seconds",
+        "From the post's durable append to the channel's acceptance of the alert",
+        base::LatencyBounds(), labels);
     queue_items = metrics->gauge("keng_channel_queue_items",
                                  "Deliveries that the channel's worker holds in memory", labels);
     queue_full = metrics->counter("keng_channel_queue_full_total",
@@ -101,8 +101,7 @@ class ChannelWorker final : public DeliveryWorker {
         name_(std::move(channel.name)),
         languages_(LanguageList(channel.languages)),
         channel_(std::move(channel.channel)),
-        repeats_(channel_->Can(Capability::kIdempotent) ? Repeats::kRecognised
-                                                        : Repeats::kVisible),
+        repeats_(channel_->Can(Capability::kIdempotent) ? Repeats::kRecognised : Repeats::kVisible),
         metrics_(context.metrics, name_),
         random_(options_.seed != 0 ? options_.seed : std::random_device{}()) {}
 
@@ -164,7 +163,7 @@ class ChannelWorker final : public DeliveryWorker {
   int failures_in_row_ = 0;
   absl::Time blocked_until_ = absl::InfinitePast();
   absl::Time scan_at_ = absl::InfinitePast();
-  std::set<std::string> following_;              // incidents to look at
+  std::set<std::string> following_;               // incidents to look at
   std::map<std::string, absl::Time> edit_after_;  // incident -> no edit before
 
   base::Mutex mutex_;
@@ -217,8 +216,7 @@ void ChannelWorker::Fetch() {
 }
 
 absl::Status ChannelWorker::TakeEntry(Outbox::Entry entry) {
-  const std::vector<std::string>& routes =
-      context_.routes->For(entry.alert.cell, entry.alert.desk);
+  const std::vector<std::string>& routes = context_.routes->For(entry.alert.cell, entry.alert.desk);
   if (std::find(routes.begin(), routes.end(), name_) == routes.end()) return absl::OkStatus();
   KENG_ASSIGN_OR_RETURN(const std::vector<Delivery> deliveries,
                         context_.outbox->Deliveries(entry.alert.id));
@@ -300,8 +298,7 @@ absl::Status ChannelWorker::Hold(Item& item) {
 
 absl::StatusOr<std::optional<ShownMessage>> ChannelWorker::ShownHere(
     std::string_view incident) const {
-  KENG_ASSIGN_OR_RETURN(const std::vector<ShownMessage> messages,
-                        context_.outbox->Shown(incident));
+  KENG_ASSIGN_OR_RETURN(const std::vector<ShownMessage> messages, context_.outbox->Shown(incident));
   for (const ShownMessage& message : messages) {
     if (message.channel == name_ && message.incident == incident) return message;
   }
@@ -322,7 +319,8 @@ Message ChannelWorker::Compose(const Alert& alert, const std::optional<std::stri
 absl::Status ChannelWorker::MarkInFlight(Item& item) {
   if (repeats_ == Repeats::kRecognised) return absl::OkStatus();
   Delivery delivery = item.delivery;
-  delivery.last_error = MaybeSent(delivery) ? StrCat(kMaybeSent, kInFlight) : std::string(kInFlight);
+  delivery.last_error =
+      MaybeSent(delivery) ? StrCat(kMaybeSent, kInFlight) : std::string(kInFlight);
   return context_.outbox->Record(delivery);
 }
 
@@ -351,9 +349,8 @@ absl::Status ChannelWorker::Deliver(Item& item, const std::optional<ShownMessage
   const bool ends_story =
       alert.reason == AlertReason::kResolved || alert.reason == AlertReason::kRetracted;
   SendResult result{.outcome = SendOutcome::kPermanent};
-  ShownMessage to_show{.incident = alert.incident.id,
-                       .channel = name_,
-                       .incident_version = alert.incident.version};
+  ShownMessage to_show{
+      .incident = alert.incident.id, .channel = name_, .incident_version = alert.incident.version};
   if (shown.has_value() && ends_story) {
     // Nobody is rung to read that there is nothing to do: the message that shows the story says it.
     result = EditShown(*shown, alert, text);
@@ -383,8 +380,8 @@ absl::Status ChannelWorker::Deliver(Item& item, const std::optional<ShownMessage
 absl::Status ChannelWorker::Settle(Item& item, const SendResult& result) {
   const absl::Time now = context_.clock->Now();
   Note(result, now);
-  item.delivery = AfterAttempt(std::move(item.delivery), result, now, options_.retry, repeats_,
-                               random_());
+  item.delivery =
+      AfterAttempt(std::move(item.delivery), result, now, options_.retry, repeats_, random_());
   if (IsFinal(item.delivery.state)) {
     const absl::Time appended_at = item.entry.alert.appended_at;
     if (item.delivery.state == DeliveryState::kSent && appended_at != absl::InfinitePast()) {
@@ -416,9 +413,9 @@ absl::Status ChannelWorker::Finish(Item& item) {
     KENG_RETURN_IF_ERROR(context_.log->Append(
         StreamId::kDead, kDeadStage,
         DeadRecord(item.delivery, is_gone_ ? "gone" : "undeliverable", context_.clock->Now())));
-    base::LogError("alert.dead", {{"alert", item.delivery.alert},
-                                  {"channel", name_},
-                                  {"error", item.delivery.last_error}});
+    base::LogError(
+        "alert.dead",
+        {{"alert", item.delivery.alert}, {"channel", name_}, {"error", item.delivery.last_error}});
   }
   KENG_RETURN_IF_ERROR(context_.outbox->Record(item.delivery));  // W4
   KENG_CRASH_POINT("alerting.after_delivery_record");
@@ -484,8 +481,8 @@ absl::Status ChannelWorker::AttemptDigest(const std::vector<uint64_t>& sequences
       if (status.ok()) active_.erase(found);
     } else {
       if (was_held) {
-        item.delivery.last_error = MaybeSent(item.delivery) ? StrCat(kMaybeSent, kHeldByPause)
-                                                            : std::string(kHeldByPause);
+        item.delivery.last_error =
+            MaybeSent(item.delivery) ? StrCat(kMaybeSent, kHeldByPause) : std::string(kHeldByPause);
       }
       metrics_.retry.Add();
       status = Log(item, "retry");

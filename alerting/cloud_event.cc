@@ -21,8 +21,7 @@ json::value TextOrNull(const std::string& text) {
 
 json::value TimeOrNull(absl::Time time) {
   if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return nullptr;
-  return json::value(
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()));
+  return json::value(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()));
 }
 
 json::object InBoth(const std::string& vi, const std::string& en) {
@@ -40,7 +39,10 @@ json::object RuleObject(const Incident& incident) {
 
 json::object PostObject(const Incident& incident, const std::optional<std::string>& text) {
   if (!text.has_value()) {
-    return {{"id", nullptr}, {"url", nullptr}, {"account", nullptr}, {"state", "removed"},
+    return {{"id", nullptr},
+            {"url", nullptr},
+            {"account", nullptr},
+            {"state", "removed"},
             {"excerpt", nullptr}};
   }
   const Excerpt excerpt = CutExcerpt(*text, incident.first_spans);
@@ -84,9 +86,9 @@ json::object EventObject(const Alert& alert, const std::optional<std::string>& t
       {"place", TextOrNull(incident.place)},
       {"where", in_both([&](Language language) { return WhereName(alert, places, language); })},
       {"route_reason", std::string(filters::RouteReasonName(incident.route_reason))},
-      {"since", TimeOrNull(incident.first_created_at == absl::InfinitePast()
-                               ? incident.opened_at
-                               : incident.first_created_at)},
+      {"since",
+       TimeOrNull(incident.first_created_at == absl::InfinitePast() ? incident.opened_at
+                                                                    : incident.first_created_at)},
       {"last_hit_at", TimeOrNull(incident.last_hit_at)},
       {"posts", incident.posts},
       {"authors", incident.authors},

@@ -95,9 +95,8 @@ Delivery AfterAttempt(Delivery delivery, const SendResult& result, absl::Time no
     delivery.last_error = StrCat(kMaybeSent, result.error);
   }
   // Not beyond the end: a delivery that has failed until then is dead at that time and not later.
-  delivery.next_attempt_at =
-      std::min(delivery.give_up_at,
-               now + net::NextDelay(policy.backoff, delivery.attempts, random, asked));
+  delivery.next_attempt_at = std::min(
+      delivery.give_up_at, now + net::NextDelay(policy.backoff, delivery.attempts, random, asked));
   return delivery;
 }
 

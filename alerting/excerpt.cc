@@ -62,8 +62,8 @@ void AppendUtf8(char32_t code, std::string& out) {
 
 bool IsHarmful(char32_t code) {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) ||  // C0, DEL, C1
-         code == 0x200e || code == 0x200f || code == 0x061c ||
-         (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||  // bidi
+         code == 0x200e || code == 0x200f || code == 0x061c || (code >= 0x202a && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069) ||                // bidi
          code == 0x2028 || code == 0x2029 || code == 0xfeff;  // line separators, BOM
 }
 
@@ -151,7 +151,8 @@ Range Window(const std::vector<Character>& characters, const std::vector<Range>&
   }
   const size_t room = characters_max - (core.end - core.begin);
   Range window;
-  const size_t before = std::min(core.begin, std::max(room / 3, room - std::min(room, count - core.end)));
+  const size_t before =
+      std::min(core.begin, std::max(room / 3, room - std::min(room, count - core.end)));
   window.begin = core.begin - before;
   window.end = std::min(count, core.end + (room - before));
   if (window.begin > 0) {
@@ -200,8 +201,7 @@ Excerpt CutExcerpt(std::string_view text, absl::Span<const filters::HitSpan> spa
     }
     AppendUtf8(characters[i].code, excerpt.text);
     // A span that is longer than the window ends with it.
-    if (span != ranges.end() && i >= span->begin &&
-        (i + 1 == span->end || i + 1 == window.end)) {
+    if (span != ranges.end() && i >= span->begin && (i + 1 == span->end || i + 1 == window.end)) {
       open.end = static_cast<uint32_t>(excerpt.text.size());
       excerpt.spans.push_back(open);
       ++span;

@@ -124,9 +124,8 @@ std::string VerdictName(std::string_view verdict, Language language) {
 // "18:42 ngày 24/11/2026", "18:42 on 24 Nov 2026".
 std::string LocalTime(absl::Time time, Language language) {
   const absl::TimeZone zone = absl::FixedTimeZone(7 * 3600);
-  return absl::FormatTime(language == Language::kVietnamese ? "%H:%M ngày %d/%m/%Y"
-                                                            : "%H:%M on %-d %b %Y",
-                          time, zone);
+  return absl::FormatTime(
+      language == Language::kVietnamese ? "%H:%M ngày %d/%m/%Y" : "%H:%M on %-d %b %Y", time, zone);
 }
 
 absl::Time Since(const Incident& incident) {
@@ -151,8 +150,7 @@ std::string WhyText(const Incident& incident, Language language) {
   std::string text;
   std::vector<std::string_view> shown;
   for (const filters::HitSpan& span : incident.first_spans) {
-    if (span.phrase.empty() ||
-        std::find(shown.begin(), shown.end(), span.phrase) != shown.end()) {
+    if (span.phrase.empty() || std::find(shown.begin(), shown.end(), span.phrase) != shown.end()) {
       continue;
     }
     if (shown.size() == kPhrasesMax) {
@@ -203,10 +201,10 @@ std::string Headline(const Alert& alert, const PlaceNames& places, Language lang
 
 void AppendStormFields(const Alert& alert, const PlaceNames& places, Body& body) {
   const Incident& incident = alert.incident;
-  body.fields.push_back({std::string(kLatest.In(body.language)),
-                         StrCat(TitleName(incident, body.language), " · ",
-                                ShortWhere(alert, places, body.language), " · ",
-                                SizeText(incident, body.language))});
+  body.fields.push_back(
+      {std::string(kLatest.In(body.language)),
+       StrCat(TitleName(incident, body.language), " · ", ShortWhere(alert, places, body.language),
+              " · ", SizeText(incident, body.language))});
   std::string ids;
   constexpr size_t kIdsMax = 10;
   for (size_t i = 0; i < std::min(kIdsMax, alert.held_back.size()); ++i) {
@@ -241,8 +239,8 @@ void AppendAnswer(const Incident& incident, Body& body) {
   if (facts.claim.empty() && facts.verdict.empty()) return;
   add(kClaim, facts.claim);
   add(kVerdict, VerdictName(facts.verdict, language));
-  const bool own = language == Language::kVietnamese ? !facts.answer_vi.empty()
-                                                     : facts.answer_en.empty();
+  const bool own =
+      language == Language::kVietnamese ? !facts.answer_vi.empty() : facts.answer_en.empty();
   add(kAnswer, own ? facts.answer_vi : facts.answer_en);
   add(kSource, facts.answer_url);
 }
@@ -334,12 +332,12 @@ Body RenderDigestBody(absl::Span<const LateAlert> late, const PlaceNames& places
   body.language = language;
   body.headline = language == Language::kVietnamese
                       ? StrCat("TIN MUỘN · ", late.size(), " cảnh báo chưa gửi được đúng lúc")
-                      : StrCat("LATE · ", late.size(),
-                               late.size() == 1 ? " alert" : " alerts", " not sent in time");
+                      : StrCat("LATE · ", late.size(), late.size() == 1 ? " alert" : " alerts",
+                               " not sent in time");
   for (const LateAlert& member : late) {
     const Alert& alert = member.alert;
-    std::string line = StrCat(Headline(alert, places, language), " · ",
-                              SizeText(alert.incident, language));
+    std::string line =
+        StrCat(Headline(alert, places, language), " · ", SizeText(alert.incident, language));
     if (member.text.has_value() && IsWebUrl(alert.incident.first_url) &&
         alert.reason != AlertReason::kStorm) {
       base::StrAppend(&line, " · ", CleanText(alert.incident.first_url));

@@ -45,8 +45,7 @@ absl::StatusOr<ChannelSpec> MakeChannel(const base::Yaml& options,
   if (const base::Yaml* lang = options.Find("lang")) {
     const std::optional<Languages> languages = LanguagesByName(lang->scalar());
     if (!languages.has_value()) {
-      return lang->Error(
-          base::StrCat("lang is \"", lang->scalar(), "\"; expected vi, en or both"));
+      return lang->Error(base::StrCat("lang is \"", lang->scalar(), "\"; expected vi, en or both"));
     }
     spec.languages = *languages;
   }

@@ -33,7 +33,8 @@ void FileChannel::Close() {
 }
 
 bool FileChannel::IsInPlace() const {
-  struct stat opened{}, named{};
+  struct stat opened {
+  }, named{};
   return ::fstat(file_, &opened) == 0 && ::stat(options_.path.c_str(), &named) == 0 &&
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
@@ -97,7 +98,8 @@ SendResult FileChannel::Edit(std::string_view, const Message&) {
 
 absl::StatusOr<std::unique_ptr<Channel>> MakeFile(const base::Yaml& options,
                                                   const ChannelEnvironment& environment) {
-  KENG_RETURN_IF_ERROR(options.CheckKeys("a file channel", {"name", "type", "lang", "path", "sync"}));
+  KENG_RETURN_IF_ERROR(
+      options.CheckKeys("a file channel", {"name", "type", "lang", "path", "sync"}));
   FileOptions file;
   file.clock = environment.clock;
   const base::Yaml* path = options.Find("path");

@@ -1,10 +1,10 @@
 #ifndef KENG_ALERTING_CHANNELS_FILE_H_
 #define KENG_ALERTING_CHANNELS_FILE_H_
 
-// Alerts as JSON lines: each line is the CloudEvents object that a webhook would get. The `id` in it
-// tells a repeat after a crash. The file may be moved away at any time (logrotate): the next alert
-// opens a new one. A line that a full disk cut short is taken back; one that a power loss cut short
-// is ended by a line feed when the file is opened again.
+// Alerts as JSON lines: each line is the CloudEvents object that a webhook would get. The `id` in
+// it tells a repeat after a crash. The file may be moved away at any time (logrotate): the next
+// alert opens a new one. A line that a full disk cut short is taken back; one that a power loss cut
+// short is ended by a line feed when the file is opened again.
 
 #include <string>
 

@@ -17,7 +17,8 @@ absl::StatusOr<WebhookSigner> WebhookSigner::Make(const std::vector<std::string>
   for (const std::string& secret : secrets) {
     std::string key;
     if (!secret.starts_with(kPrefix) ||
-        !absl::Base64Unescape(base::ToAbsl(std::string_view(secret).substr(kPrefix.size())), &key) ||
+        !absl::Base64Unescape(base::ToAbsl(std::string_view(secret).substr(kPrefix.size())),
+                              &key) ||
         key.size() < kKeyBytesMin || key.size() > kKeyBytesMax) {
       return absl::InvalidArgumentError(
           StrCat("a signing secret must be whsec_ and the base64 of ", kKeyBytesMin, " to ",
