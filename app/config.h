@@ -84,8 +84,6 @@ struct Config {
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 absl::StatusOr<Config> ParseConfig(std::string_view path, std::string_view text);
 
-// The JSON Schema of keng.yaml.
-std::string ConfigSchema();
 
 }  // namespace keng::app
 

@@ -415,6 +415,11 @@ absl::Status Pipeline::Stop() {
   return first;
 }
 
+bool Pipeline::sources_finished() const {
+  return std::all_of(parts_->sources.begin(), parts_->sources.end(),
+                     [](const auto& slot) { return slot->source->finished(); });
+}
+
 PipelineStatus Pipeline::status() const {
   const Parts& p = *parts_;
   PipelineStatus status;

@@ -68,6 +68,8 @@ class Pipeline {
   // Runs every step whatever the others say; returns the first error.
   absl::Status Stop();
 
+  // Every source has ended (files read once, standard input).
+  bool sources_finished() const;
   PipelineStatus status() const;
   Readiness readiness() const;
   // Retention, compaction, rule reload: what the maintenance thread does each second, for tests with a clock of their own.
