@@ -66,7 +66,8 @@ absl::StatusOr<AdminAnswer> CallAdmin(const std::string& socket_path, std::strin
   }
   if (result) return absl::UnavailableError(base::StrCat(socket_path, ": ", result.message()));
   return AdminAnswer{.status = static_cast<int>(parser.get().result_int()),
-                     .body = std::move(parser.get().body())};
+                     .body = std::move(parser.get().body()),
+                     .next = std::string(parser.get()["X-Keng-Next"])};
 }
 
 }  // namespace keng::app

@@ -15,6 +15,7 @@ namespace keng::app {
 struct AdminAnswer {
   int status = 0;  // of HTTP
   std::string body;
+  std::string next;  // the header X-Keng-Next: where a tap goes on
 };
 
 // Sends one request and waits for its answer, at most `deadline`.
