@@ -1,0 +1,317 @@
+#include "alerting/alerting_worker.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "base/check.h"
+#include "base/crash_point.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace keng::alerting {
+
+namespace {
+
+using stream::StreamId;
+
+constexpr size_t kErasedAtOnce = 10'000;
+constexpr size_t kTextsReadBytes = size_t{4} << 20;
+
+std::string TextsReadKey(int partition) { return base::StrCat("texts/", partition); }
+
+// The text of a record of `texts`; what is no such record is kept as no text.
+std::string TextOf(std::string_view json) {
+  boost::system::error_code error;
+  const boost::json::value value = boost::json::parse({json.data(), json.size()}, error);
+  if (error || !value.is_object()) return "";
+  const boost::json::value* text = value.as_object().if_contains("text");
+  return text != nullptr && text->is_string() ? std::string(text->as_string()) : "";
+}
+
+std::string ErasureKey(absl::Time time, char kind, std::string_view id) {
+  std::string key;
+  AppendTime(time, key);
+  key += kind;
+  key += id;
+  return key;
+}
+
+}  // namespace
+
+AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams, store::Store& store,
+                               const base::Clock& clock, base::Metrics* metrics)
+    : options_(std::move(options)), streams_(streams), store_(store), clock_(clock), metrics_(metrics) {
+  if (metrics_ == nullptr) return;
+  batch_seconds_ = metrics_->histogram("keng_alerting_batch_seconds", "Time to fold one batch, without waiting",
+                                       base::LatencyBounds());
+  texts_kept_ = metrics_->counter("keng_alerting_texts_kept_total", "Texts taken into the store for alerts to quote");
+  texts_erased_ = metrics_->counter("keng_alerting_texts_erased_total", "Texts erased: deleted or expired");
+  gap_ = metrics_->counter("keng_alerting_expired_unread_total", "Inbox records that retention took unread");
+  for (int i = 0; i < kOutcomes; ++i) {
+    outcome_counters_[i] = metrics_->counter("keng_alerting_records_total", "Inbox records by what became of them",
+                                             {{"outcome", std::string(OutcomeName(static_cast<Outcome>(i)))}});
+  }
+  for (int i = 1; i < kAlertReasons; ++i) {
+    alert_counters_[i] = metrics_->counter("keng_alerting_alerts_total", "Alerts decided",
+                                           {{"reason", std::string(AlertReasonName(static_cast<AlertReason>(i)))}});
+  }
+  for (int i = 0; i < kRingVerdicts; ++i) {
+    ring_counters_[i] = metrics_->counter("keng_alerting_rings_total", "Whether a change of an incident rang",
+                                          {{"verdict", std::string(RingVerdictName(static_cast<RingVerdict>(i)))}});
+  }
+}
+
+AlertingWorker::~AlertingWorker() = default;
+
+absl::StatusOr<std::unique_ptr<AlertingWorker>> AlertingWorker::Open(AlertingOptions options, stream::Streams& streams,
+                                                                     store::Store& store, const base::Clock& clock,
+                                                                     base::Metrics* metrics) {
+  std::unique_ptr<AlertingWorker> worker(
+      new AlertingWorker(std::move(options), streams, store, clock, metrics));
+  KENG_ASSIGN_OR_RETURN(worker->fold_, IncidentFold::Open(store, worker->options_.partition));
+  KENG_RETURN_IF_ERROR(worker->OpenReaders());
+  worker->Report();
+  return worker;
+}
+
+absl::Status AlertingWorker::OpenReaders() {
+  const int partition = options_.partition;
+  KENG_ASSIGN_OR_RETURN(inbox_, streams_.OpenReader(kAlertingReader, StreamId::kInbox, {partition}));
+  const stream::Offset next = fold_->next_offset();
+  if (next > 0) {
+    KENG_RETURN_IF_ERROR(inbox_->Seek(partition, next));
+  } else {
+    // No store, or a new one: the fold begins with the oldest record kept, whatever was committed before.
+    for (const stream::PartitionStats& stats : streams_.partition_stats()) {
+      if (stats.stream == StreamId::kInbox && stats.partition == partition) {
+        KENG_RETURN_IF_ERROR(inbox_->Seek(partition, stats.begin));
+      }
+    }
+  }
+  KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenReader(kTextsReader, StreamId::kTexts));
+  for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
+    KENG_ASSIGN_OR_RETURN(const std::optional<std::string> read, store_.Get(table::kTextsRead, TextsReadKey(p)));
+    if (read.has_value()) {
+      KENG_RETURN_IF_ERROR(texts_->Seek(p, static_cast<stream::Offset>(ReadBig(*read))));
+    } else {
+      for (const stream::PartitionStats& stats : streams_.partition_stats()) {
+        if (stats.stream == StreamId::kTexts && stats.partition == p) {
+          KENG_RETURN_IF_ERROR(texts_->Seek(p, stats.begin));
+        }
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AlertingWorker::WriteToInbox(const filters::InboxRecord& record) {
+  stream::WriteSet set;
+  filters::AppendInboxRecord(record, set.BeginRecord(StreamId::kInbox, options_.desk));
+  set.EndRecord();
+  return streams_.Write(set);
+}
+
+// A new owner announces itself, and settings that changed go through the inbox, so that a replay knows them too.
+absl::Status AlertingWorker::Begin() {
+  stream::WriteSet set;
+  filters::AppendInboxRecord(filters::EpochRecord{.epoch = fold_->row().epoch + 1, .owner = "embedded"},
+                             set.BeginRecord(StreamId::kInbox, options_.desk));
+  set.EndRecord();
+  if (!(options_.settings == fold_->row().settings)) {
+    filters::AppendInboxRecord(options_.settings, set.BeginRecord(StreamId::kInbox, options_.desk));
+    set.EndRecord();
+  }
+  KENG_RETURN_IF_ERROR(streams_.Write(set));
+  begun_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AlertingWorker::Step> AlertingWorker::RunOnce(absl::Duration timeout) {
+  if (folded_) return CommitFold();
+  if (!begun_) KENG_RETURN_IF_ERROR(Begin());
+  const absl::Time now = clock_.Now();
+  // A clock that was set back makes the next tick due at once: better one too many than none for hours.
+  if (now >= tick_due_ || tick_due_ - now > options_.tick_interval) {
+    KENG_RETURN_IF_ERROR(WriteToInbox(filters::TickRecord{.now = now}));
+    tick_due_ = now + options_.tick_interval;
+    KENG_RETURN_IF_ERROR(EraseExpired());
+  }
+  KENG_ASSIGN_OR_RETURN(const auto batch,
+                        inbox_->Read(options_.batch_bytes, std::min(timeout, options_.tick_interval)));
+  if (batch == nullptr) {
+    // Deletions must reach the texts also while no hit comes.
+    KENG_RETURN_IF_ERROR(DrainTexts());
+    return Step{};
+  }
+  KENG_RETURN_IF_ERROR(DrainTexts());
+  return Fold(*batch);
+}
+
+absl::Status AlertingWorker::DrainTexts() {
+  std::vector<stream::Offset> ends;
+  for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
+    KENG_ASSIGN_OR_RETURN(const stream::Offset end, streams_.End(StreamId::kTexts, p));
+    ends.push_back(end);
+  }
+  const auto behind = [&] {
+    for (size_t p = 0; p < ends.size(); ++p) {
+      if (texts_->position(static_cast<int>(p)) < ends[p]) return true;
+    }
+    return false;
+  };
+  while (behind()) {
+    KENG_ASSIGN_OR_RETURN(const auto batch, texts_->Read(kTextsReadBytes, absl::ZeroDuration()));
+    if (batch == nullptr) break;  // what is missing was compacted away
+    KENG_RETURN_IF_ERROR(KeepTexts(*batch));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AlertingWorker::KeepTexts(const stream::RecordBatch& batch) {
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  int64_t kept = 0;
+  int64_t erased = 0;
+  for (const stream::Record& record : batch.records()) {
+    if (record.tombstone) {
+      changes->Delete(table::kTexts, record.key);
+      ++erased;
+      continue;
+    }
+    changes->Put(table::kTexts, record.key,
+                 Encode(TextRow{.appended_at = record.time, .text = TextOf(record.value)}));
+    changes->Put(table::kErasures, ErasureKey(record.time + kTextsKept, kTextErasure, record.key), "");
+    ++kept;
+  }
+  std::string next;
+  AppendBig(static_cast<uint64_t>(batch.next_offset()), next);
+  changes->Put(table::kTextsRead, TextsReadKey(batch.partition()), next);
+  const absl::Status committed = store_.Commit(*changes);
+  if (!committed.ok()) {
+    // The reader has moved past the batch: it goes back, so that the next call meets it again.
+    const stream::Offset first =
+        batch.records().empty() ? batch.next_offset() : batch.records().front().offset;
+    KENG_RETURN_IF_ERROR(texts_->Seek(batch.partition(), first));
+    return committed;
+  }
+  KENG_CRASH_POINT("alerting.after_texts");
+  texts_kept_.Add(static_cast<double>(kept));
+  texts_erased_.Add(static_cast<double>(erased));
+  stream::WriteSet set;
+  set.Commit(kTextsReader, StreamId::kTexts, batch.partition(), batch.next_offset());
+  return streams_.Write(set);
+}
+
+absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold(const stream::RecordBatch& batch) {
+  const absl::Time begin = absl::Now();
+  for (const stream::Record& record : batch.records()) {
+    if (record.offset > fold_->next_offset() && fold_->next_offset() > 0) {
+      gap_.Add(static_cast<double>(record.offset - fold_->next_offset()));
+    }
+    if (record.tombstone) {
+      fold_->Skip(record.offset, record.time, Outcome::kBroken);
+      continue;
+    }
+    const auto parsed = parser_.Parse(record.value);
+    if (!parsed.ok()) {
+      fold_->Skip(record.offset, record.time,
+                  absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
+      continue;
+    }
+    KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
+  }
+  folded_ = true;
+  folded_records_ = static_cast<int64_t>(batch.records().size());
+  absl::StatusOr<Step> step = CommitFold();
+  batch_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
+  return step;
+}
+
+absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
+  Step step{.records = folded_records_,
+            .alerts = static_cast<int64_t>(fold_->alerts().size()),
+            .changed = fold_->changed()};
+  KENG_RETURN_IF_ERROR(fold_->Commit());
+  folded_ = false;
+  std::sort(step.changed.begin(), step.changed.end());
+  step.changed.erase(std::unique(step.changed.begin(), step.changed.end()), step.changed.end());
+  Report();
+  // For retention only: the store knows better. When it is refused, the next batch says it again.
+  stream::WriteSet set;
+  set.Commit(kAlertingReader, StreamId::kInbox, options_.partition, fold_->next_offset());
+  const absl::Status told = streams_.Write(set);
+  if (absl::IsDataLoss(told)) return told;
+  return step;
+}
+
+// Alerts and texts past their time. Not part of the fold: what was delivered is not a function of the inbox.
+absl::Status AlertingWorker::EraseExpired() {
+  std::string end;
+  AppendTime(fold_->row().now, end);
+  std::vector<std::string> due;
+  KENG_RETURN_IF_ERROR(store_.Scan(table::kErasures, "", end, [&](std::string_view key, std::string_view) {
+    due.emplace_back(key);
+    return due.size() < kErasedAtOnce ? store::Visit::kContinue : store::Visit::kStop;
+  }));
+  if (due.empty()) return absl::OkStatus();
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  int64_t texts = 0;
+  for (const std::string& key : due) {
+    changes->Delete(table::kErasures, key);
+    const char kind = key[8];
+    const std::string_view id = std::string_view(key).substr(9);
+    if (kind == kTextErasure) {
+      KENG_ASSIGN_OR_RETURN(const auto text, Load<TextRow>(store_, table::kTexts, id));
+      // A newer state of the post has an erasure of its own.
+      if (text.has_value() && text->appended_at + kTextsKept <= fold_->row().now) {
+        changes->Delete(table::kTexts, id);
+        ++texts;
+      }
+    } else if (kind == kAlertErasure) {
+      changes->Delete(table::kAlerts, id);
+      KENG_RETURN_IF_ERROR(store_.ScanPrefix(table::kDeliveries, IdPrefix(id),
+                                             [&](std::string_view delivery, std::string_view) {
+                                               changes->Delete(table::kDeliveries, delivery);
+                                               return store::Visit::kContinue;
+                                             }));
+    }
+  }
+  KENG_RETURN_IF_ERROR(store_.Commit(*changes));
+  texts_erased_.Add(static_cast<double>(texts));
+  return absl::OkStatus();
+}
+
+// Metrics are what the store says, so that they survive a crash with it.
+void AlertingWorker::Report() {
+  const FoldRow& row = fold_->row();
+  next_offset_.store(row.next_offset);
+  std::map<std::string, int64_t> outcomes;
+  for (int i = 0; i < kOutcomes; ++i) {
+    outcome_counters_[i].Add(static_cast<double>(row.outcomes[i] - reported_.outcomes[i]));
+    outcomes[std::string(OutcomeName(static_cast<Outcome>(i)))] = row.outcomes[i];
+  }
+  for (int i = 1; i < kAlertReasons; ++i) {
+    alert_counters_[i].Add(static_cast<double>(row.alerts[i] - reported_.alerts[i]));
+  }
+  for (int i = 0; i < kRingVerdicts; ++i) {
+    ring_counters_[i].Add(static_cast<double>(row.rings[i] - reported_.rings[i]));
+  }
+  reported_ = row;
+  base::MutexLock lock(mutex_);
+  outcomes_ = std::move(outcomes);
+}
+
+void AlertingWorker::Wake() { inbox_->Wake(); }
+
+std::map<std::string, int64_t> AlertingWorker::outcomes() const {
+  base::MutexLock lock(mutex_);
+  return outcomes_;
+}
+
+int64_t AlertingWorker::lag() const {
+  const auto end = streams_.End(StreamId::kInbox, options_.partition);
+  return end.ok() ? std::max<int64_t>(0, *end - next_offset_.load()) : 0;
+}
+
+}  // namespace keng::alerting

@@ -1,0 +1,56 @@
+#ifndef KENG_ALERTING_STORE_OUTBOX_H_
+#define KENG_ALERTING_STORE_OUTBOX_H_
+
+// The outbox in the store. The fold puts alerts into it with its own batches; everything here is a batch of its own, so
+// that what a channel accepted is durable by itself and in no order with the fold.
+//
+// Thread-safe: the fold writes other tables (but for kAlerts and kPending, of which it only adds keys).
+//
+// Tests: alerting/store_outbox_test.cc.
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "alerting/outbox.h"
+#include "alerting/state_tables.h"
+#include "base/mutex.h"
+#include "store/store.h"
+
+namespace keng::alerting {
+
+class StoreOutbox final : public Outbox {
+ public:
+  // `store` must outlive the outbox. `partition` of the inbox, whose fold says whether ringing is paused.
+  explicit StoreOutbox(store::Store& store, int partition = 0);
+
+  absl::StatusOr<std::vector<Entry>> Pending(uint64_t after_sequence, size_t entries_max) const override;
+  absl::StatusOr<std::optional<Alert>> Find(std::string_view alert_id) const override;
+  absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const override;
+  absl::Status Record(const Delivery& delivery) override;
+  absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
+  absl::Status Reopen(std::string_view alert_id) override;
+  absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
+  absl::Status RecordShown(const ShownMessage& message) override;
+  absl::StatusOr<std::optional<Incident>> CurrentIncident(std::string_view incident_id) const override;
+  absl::StatusOr<std::optional<std::string>> Text(std::string_view post_id) const override;
+  bool paused() const override;
+
+  // How many alerts wait for a channel.
+  absl::StatusOr<int64_t> pending_count() const;
+
+ private:
+  absl::Status Put(store::TableId table, std::string_view key, std::string_view value);
+  absl::StatusOr<std::optional<uint64_t>> SequenceOf(std::string_view alert_id) const;
+
+  store::Store& store_;
+  const std::string fold_key_;
+  base::Mutex reopen_mutex_;  // one Reopen() at a time: each needs a sequence number of its own
+};
+
+}  // namespace keng::alerting
+
+#endif  // KENG_ALERTING_STORE_OUTBOX_H_
