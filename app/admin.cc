@@ -26,7 +26,7 @@ ServerResponse Lines(std::string lines) {
   return {.status = 200, .content_type = "application/x-ndjson", .body = std::move(lines), .headers = {}};
 }
 
-json::string Text(std::string_view text) { return {text.data(), text.size()}; }
+json::string Text(std::string_view text) { return json::string(text.data(), text.size()); }
 
 // The request's body as a JSON object of strings: what every admin command sends.
 absl::StatusOr<std::map<std::string, std::string>> Fields(const ServerRequest& request) {

@@ -123,10 +123,9 @@ class ConfigReader {
   void ReadAlerts(const Yaml& node) {
     AlertSettings& alerts = config_.alerts;
     Keep(node.CheckKeys(
-        "alerts", {"tick_interval", "rings_per_cell_hour_max", "delivery_deadline", "late_after"}));
+        "alerts", {"tick_interval", "rings_per_cell_hour_max", "late_after"}));
     Duration(node, "tick_interval", alerts.tick_interval);
     Number(node, "rings_per_cell_hour_max", 1, 100'000, alerts.rings_per_cell_hour_max);
-    Duration(node, "delivery_deadline", alerts.delivery_deadline);
     Duration(node, "late_after", alerts.late_after);
   }
 

@@ -56,7 +56,6 @@ struct StreamSettings {
 struct AlertSettings {
   absl::Duration tick_interval = absl::Seconds(10);
   int rings_per_cell_hour_max = 20;
-  absl::Duration delivery_deadline = absl::Hours(24);
   absl::Duration late_after = absl::Minutes(30);
 };
 

@@ -47,7 +47,6 @@ std::string ConfigSchema() {
       "properties": {
         "tick_interval": {"$ref": "#/$defs/duration"},
         "rings_per_cell_hour_max": {"type": "integer", "minimum": 1, "maximum": 100000},
-        "delivery_deadline": {"$ref": "#/$defs/duration"},
         "late_after": {"$ref": "#/$defs/duration"}
       }
     },

@@ -45,11 +45,11 @@ int Main(int argc, char** argv) {
   app.add_option("--format", context.format,
                  "text or json; default: text on a terminal, JSON lines otherwise")
       ->check(CLI::IsMember({"text", "json"}));
-  // AddRunCommands(app, context);
+  AddRunCommands(app, context);
   AddFilterCommands(app, context);
-  // AddIncidentCommands(app, context);
-  // AddAdminCommands(app, context);
-  // AddKeyCommands(app, context);
+  AddIncidentCommands(app, context);
+  AddAdminCommands(app, context);
+  AddKeyCommands(app, context);
   // AddBenchCommands(app, context);
   try {
     app.parse(argc, argv);

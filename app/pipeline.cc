@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "absl/strings/numbers.h"
 #include "filters/places/cells.h"
 #include "filters/places/gazetteer.h"
 #include "filters/places/resolver.h"
@@ -66,6 +67,10 @@ alerting::CellChannels RoutesOf(const Config& config, const filters::Cells& cell
   return {std::move(direct), std::move(parents)};
 }
 
+}  // namespace
+
+namespace {
+
 std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(const StreamSettings& settings) {
   auto streams = stream::DefaultStreams(settings.posts_partitions);
   for (auto& [id, config] : streams) {
@@ -94,6 +99,16 @@ std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(const S
 }
 
 }  // namespace
+
+stream::EmbeddedOptions StreamOptions(const Config& config) {
+  stream::EmbeddedOptions options;
+  options.directory = StrCat(config.data_dir, "/streams");
+  options.streams = StreamsOf(config.streams);
+  options.sync_interval = config.streams.sync_interval;
+  options.ring_bytes_max = config.streams.tail_bytes;
+  options.disk_free_min = config.streams.disk_free_min;
+  return options;
+}
 
 // A source and whether its last step found nothing to do.
 struct SourceSlot {
@@ -196,7 +211,6 @@ absl::Status Pipeline::Parts::OpenAlerting() {
   alerting::DeliveryOptions delivery;
   delivery.mode = config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
   delivery.late_after = config.alerts.late_after;
-  delivery.delivery_deadline = config.alerts.delivery_deadline;
   delivery.event_source = StrCat("/keng/", desk);
   dispatcher = std::make_unique<alerting::Dispatcher>(
       alerting::DeliveryContext{.options = delivery,
@@ -210,7 +224,7 @@ absl::Status Pipeline::Parts::OpenAlerting() {
   alerting::AlertingOptions options;
   options.desk = desk;
   options.tick_interval = config.alerts.tick_interval;
-  options.settings.rings_per_cell_hour_max = config.alerts.rings_per_cell_hour_max;
+  options.settings.rings_per_cell_hour = config.alerts.rings_per_cell_hour_max;
   KENG_ASSIGN_OR_RETURN(alerting,
                         alerting::AlertingWorker::Open(options, *streams, *store, *environment.clock, &metrics));
   return absl::OkStatus();
@@ -230,15 +244,18 @@ absl::Status Pipeline::Parts::OpenIngest() {
                                              .metrics = &metrics}));
   const std::string folder = std::filesystem::path(config.path).parent_path().string();
   for (const SourceConfig& source : config.sources) {
+    auto slot = std::make_unique<SourceSlot>();
+    slot->name = source.name;
     KENG_ASSIGN_OR_RETURN(
-        auto made,
+        slot->source,
         ingest::MakeSource(source.options,
                            {.name = source.name, .purpose = source.purpose, .owner = source.owner, .until = source.until},
                            {.stage = ingest.get(),
                             .clock = environment.clock,
                             .metrics = &metrics,
+                            .progress = environment.progress,
                             .folder = folder.empty() ? "." : folder}));
-    sources.push_back(std::move(made));
+    sources.push_back(std::move(slot));
   }
   return absl::OkStatus();
 }
@@ -307,13 +324,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config, c
   if (error) return absl::NotFoundError(StrCat(config.data_dir, ": cannot be made: ", error.message()));
   std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, error);
   KENG_ASSIGN_OR_RETURN(p.keyring, ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
-  stream::EmbeddedOptions streams;
-  streams.directory = StrCat(config.data_dir, "/streams");
-  streams.streams = StreamsOf(config.streams);
-  streams.sync_interval = config.streams.sync_interval;
-  streams.ring_bytes_max = config.streams.tail_bytes;
-  streams.disk_free_min = config.streams.disk_free_min;
-  KENG_ASSIGN_OR_RETURN(p.streams, stream::OpenEmbeddedStreams(streams, *environment.clock, &p.metrics));
+  KENG_ASSIGN_OR_RETURN(p.streams, stream::OpenEmbeddedStreams(StreamOptions(config), *environment.clock, &p.metrics));
   KENG_RETURN_IF_ERROR(p.OpenFilters());
   KENG_RETURN_IF_ERROR(p.OpenAlerting());
   KENG_RETURN_IF_ERROR(p.OpenIngest());
@@ -444,9 +455,9 @@ PipelineStatus Pipeline::status() const {
     if (reader.stream == stream::StreamId::kPosts) status.lag += reader.lag;
   }
   status.lag += p.alerting->lag();
-  const auto pending = p.outbox->Pending(0, 10'000);
+  const auto pending = p.outbox->pending_count();
   if (pending.ok()) {
-    status.alerts_pending = static_cast<int64_t>(pending->size());
+    status.alerts_pending = *pending;
   } else {
     status.trouble.emplace_back(pending.status().message());
   }

@@ -24,12 +24,14 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "filters/filter_worker.h"
+#include "stream/embedded/embedded_streams.h"
 
 namespace keng::app {
 
 struct PipelineEnvironment {
   const base::Clock* clock = nullptr;
   std::ostream* terminal = nullptr;  // where terminal channels write
+  std::ostream* progress = nullptr;  // where files read once show how far they are; null: nowhere
   alerting::ChannelEnvironment::Colours colours = alerting::ChannelEnvironment::Colours::kNo;
   // A stage met corruption or a failed sync and has ended: the owner must Stop() and exit with 1. Called by any thread.
   std::function<void(const std::string& stage, const absl::Status& status)> on_failure;
@@ -83,6 +85,8 @@ class Pipeline {
   std::unique_ptr<Parts> parts_;
 };
 
+// How the streams of a configuration are opened.
+stream::EmbeddedOptions StreamOptions(const Config& config);
 // Where the running program listens for the commands of its operator.
 std::string AdminSocketPath(const Config& config);
 

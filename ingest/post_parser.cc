@@ -514,7 +514,8 @@ DropReason PostParser::CheckWhole(uint32_t given, Mode mode, absl::Time now, con
     required |= Bit(kSource) | Bit(kText) | Bit(kCreatedAt);
   } else {
     required |= Bit(kSource);
-    if (post.scope == DeleteScope::kAuthor) required |= Bit(kAuthor);
+    // What is stored of it no longer says whose account it was.
+    if (post.scope == DeleteScope::kAuthor && mode == Mode::kInput) required |= Bit(kAuthor);
   }
   if (const uint32_t missing = required & ~given; missing != 0) {
     for (int field = 0; field < kFieldCount; ++field)

@@ -1,0 +1,78 @@
+#include "ingest/recent_ids.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace keng::ingest {
+
+PostState PostState::Of(const Post& post) {
+  PostState state;
+  state.deleted = post.kind == PostKind::kDelete;
+  state.version_size = static_cast<uint8_t>(std::min(post.version.size(), kVersionBytes));
+  std::memcpy(state.version, post.version.data(), state.version_size);
+  // A deletion is one state, whatever else it says. The order of what is hashed is fixed by the
+  // states that were stored: changing it makes every post look edited once.
+  uint64_t hash = base::StableHash64(post.text, static_cast<uint64_t>(post.kind));
+  hash = base::StableHash64(post.version, hash);
+  hash = base::StableHash64(post.url, hash);
+  hash = base::StableHash64(post.reply_to, hash);
+  state.hash = state.deleted ? 1 : hash;
+  return state;
+}
+
+StateOrder CompareStates(const PostState* known, const PostState& incoming) {
+  if (known == nullptr) return StateOrder::kNew;
+  const std::string_view old_version(known->version, known->version_size);
+  const std::string_view new_version(incoming.version, incoming.version_size);
+  const bool versions = !old_version.empty() && !new_version.empty();
+  if (known->deleted) {
+    if (incoming.deleted) return StateOrder::kRepeated;
+    // A deletion wins over every state that does not say that it is newer.
+    return versions && new_version > old_version ? StateOrder::kNewer : StateOrder::kOutdated;
+  }
+  if (incoming.deleted)
+    return versions && new_version < old_version ? StateOrder::kOutdated : StateOrder::kNewer;
+  if (known->hash == incoming.hash) return StateOrder::kRepeated;
+  return versions && new_version < old_version ? StateOrder::kOutdated : StateOrder::kNewer;
+}
+
+RecentIds::RecentIds(size_t ids_max) {
+  const size_t buckets = std::bit_ceil(std::max<size_t>(ids_max / kWays, 1));
+  mask_ = buckets - 1;
+  buckets_.reset(static_cast<Bucket*>(std::calloc(buckets, sizeof(Bucket))));
+  KENG_CHECK(buckets_ != nullptr, "no memory for ", ids_max, " ids");
+}
+
+const PostState* RecentIds::Find(base::Hash128 id) const {
+  const uint64_t tag = id.high | 1;
+  Bucket& bucket = BucketOf(id);
+  for (size_t way = 0; way < kWays; ++way)
+    if (bucket.tags[way] == tag) return &bucket.states[way];
+  return nullptr;
+}
+
+void RecentIds::Put(base::Hash128 id, const PostState& state) {
+  const uint64_t tag = id.high | 1;
+  Bucket& bucket = BucketOf(id);
+  size_t place = 0;
+  for (size_t way = 0; way < kWays; ++way) {
+    if (bucket.tags[way] == tag || bucket.tags[way] == 0) {
+      place = way;
+      break;
+    }
+    // The difference, so that the clock may wrap around.
+    if (clock_ - bucket.order[way] > clock_ - bucket.order[place]) place = way;
+  }
+  if (bucket.tags[place] == 0)
+    ++size_;
+  else if (bucket.tags[place] != tag)
+    ++forgotten_;
+  bucket.tags[place] = tag;
+  bucket.states[place] = state;
+  bucket.order[place] = ++clock_;
+}
+
+}  // namespace keng::ingest
