@@ -97,7 +97,7 @@ class ChannelWorker final : public DeliveryWorker {
  public:
   ChannelWorker(const DeliveryContext& context, ChannelSpec channel)
       : context_(context),
-        options_(context.options),
+        options_(context_.options),
         name_(std::move(channel.name)),
         languages_(LanguageList(channel.languages)),
         channel_(std::move(channel.channel)),
