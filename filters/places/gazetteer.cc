@@ -130,7 +130,7 @@ class GazetteerBuilder {
   std::vector<std::string> errors_;
   std::vector<Entry> entries_;
   std::vector<Extra> extras_;
-  std::vector<Phrase> common_, known_;
+  std::vector<Phrase> common_, known_, unmistakable_;
   std::vector<std::pair<Yaml, std::string>> verified_;
   std::string province_code_;
   std::unique_ptr<Gazetteer> out_{new Gazetteer()};
@@ -142,7 +142,7 @@ absl::Status GazetteerBuilder::AddFile(const Yaml& root) {
     return root.Error("a gazetteer file is a map; expected places, aliases, abbreviations, ...");
   KENG_RETURN_IF_ERROR(
       root.CheckKeys("gazetteer file", {"province", "places", "aliases", "abbreviations",
-                                        "well_known", "common_words", "verified"}));
+                                        "well_known", "common_words", "unmistakable", "verified"}));
   if (const Yaml* province = root.Find("province")) {
     if (!province_code_.empty())
       return province->Error("the province served is given a second time; one file names it");
@@ -157,6 +157,7 @@ absl::Status GazetteerBuilder::AddFile(const Yaml& root) {
   AddExtras(root, "abbreviations", NameDoubt::kAbbreviation);
   AddWords(root, "well_known", known_);
   AddWords(root, "common_words", common_);
+  AddWords(root, "unmistakable", unmistakable_);
   if (const Yaml* verified = root.Find("verified")) {
     if (!verified->is_sequence()) return verified->Error("verified is no list of codes");
     for (const Yaml& node : verified->items()) verified_.emplace_back(node, node.scalar());
@@ -341,7 +342,8 @@ void GazetteerBuilder::AddName(const Yaml& node, int place, const std::string& w
   if (!phrase.ok())
     return Keep(node.Error(
         StrCat("\"", written, "\" is no name: ", std::string(phrase.status().message()))));
-  PlaceName name{*std::move(phrase), place, doubts, typed};
+  PlaceName name{*std::move(phrase), place, doubts, typed, false};
+  name.unmistakable = name.phrase.syllables() >= 3 || Listed(unmistakable_, name.phrase, written);
   const auto [found, fresh] =
       ids_.emplace(name.phrase.literal(), static_cast<uint32_t>(out_->literals_.size()));
   if (fresh) {

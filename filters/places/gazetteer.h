@@ -58,6 +58,8 @@ struct PlaceName {
   uint8_t doubts = 0;  // NameDoubt, or-ed
   // The name's first syllable is its word of place ("cầu Hoàng Diệu", "phường Sài Gòn").
   bool typed = false;
+  // What it folds to means nothing else: it counts without marks, too.
+  bool unmistakable = false;
 
   bool Doubted(NameDoubt doubt) const { return (doubts & static_cast<uint8_t>(doubt)) != 0; }
 };

@@ -8,6 +8,7 @@ namespace {
 
 // What each sign weighs. A name without doubts has kScoreAccepted by itself.
 constexpr int kPlain = kScoreAccepted;
+constexpr int kPlainWithoutMarks = 2;
 constexpr int kOneDoubt = 1;
 constexpr int kTwoDoubts = 0;
 constexpr int kWordFits = 3;
@@ -24,7 +25,9 @@ constexpr int kAddressElsewhere = -6;
 constexpr int kAddressContradicts = -3;
 constexpr int kSameDistrict = 3;
 constexpr int kSameProvince = 2;
-constexpr int kOnlyElsewhere = -2;
+constexpr int kOnlyElsewhere = -3;
+constexpr int kListElsewhere = -2;
+constexpr int kRefuted = -6;
 constexpr int kAccountCell = 3;
 constexpr int kAccountArea = 2;
 constexpr size_t kAddressPartsMax = 4;
@@ -61,15 +64,15 @@ class Court {
 
 int Court::WordScore(const Mention& mention, const Reading& reading) const {
   const PlaceName& name = gazetteer_.names()[reading.name];
-  // The name has its word of place in itself.
-  if (name.typed) return kWordOfKind;
+  // The name has its word of place in itself; a street or hamlet is still one of many.
+  if (name.typed) return name.doubts == 0 ? kWordOfKind : 1;
   if (mention.word == nullptr) return 0;
   const Place& place = PlaceOf(reading);
   const bool plain = name.doubts == 0;
   switch (mention.word->kind) {
     case WordKind::kUnit:
       if (place.level == PlaceLevel::kUnit)
-        return mention.word->type == place.type ? kWordFits : kWordOfKind;
+        return mention.word->type == place.type ? kWordFits : (plain ? kWordOfKind : 1);
       return kWordContradicts;
     case WordKind::kDistrict:
       if (place.level == PlaceLevel::kDistrict)
@@ -101,22 +104,29 @@ int Court::OwnScore(const Mention& mention, const Reading& reading) const {
   if (short_form && !mention.all_capitals && !word_of_unit) return -kScoreAccepted;
 
   int score = kPlain;
-  if (doubts != 0) score = common && namesake ? kTwoDoubts : kOneDoubt;
+  if (doubts != 0) {
+    score = common && namesake ? kTwoDoubts : kOneDoubt;
+  } else if (reading.marks != MarksEvidence::kEqual && !name.unmistakable) {
+    score = habit_ == MarksHabit::kTypesMarks ? kOneDoubt : kPlainWithoutMarks;
+  }
+  const bool plain = score == kPlain;
   score += WordScore(mention, reading);
   const bool named_as_place = word_of_unit || name.typed;
   const WordKind cue = mention.cue == nullptr ? WordKind::kNone : mention.cue->kind;
-  if (doubts != 0) {
-    if (cue == WordKind::kAt || cue == WordKind::kThrough)
-      score += doubts == static_cast<uint8_t>(NameDoubt::kCommonWord) ? 2 : kPreposition;
-    if ((cue == WordKind::kPerson || cue == WordKind::kThing) && !named_as_place)
-      score += kPersonOrThing;
-    if (mention.glued && !named_as_place) score += kGlued;
-    if (common && mention.casing == Casing::kCapitals) ++score;
-    if (common && mention.casing == Casing::kLower && !named_as_place) score -= 2;
-    if (reading.marks == MarksEvidence::kAbsent && habit_ == MarksHabit::kTypesMarks) --score;
-  } else if (cue == WordKind::kThing && !named_as_place) {
-    --score;
+  if (plain) {
+    if (cue == WordKind::kThing && !named_as_place) --score;
+    if ((mention.glued_left || mention.glued_right) && !name.unmistakable) --score;
+    return score;
   }
+  if (cue == WordKind::kAt || cue == WordKind::kThrough)
+    score += namesake || short_form ? kPreposition : kPreposition + 1;
+  if ((cue == WordKind::kPerson || cue == WordKind::kThing) && !named_as_place)
+    score += kPersonOrThing;
+  if (mention.glued_right || (mention.glued_left && !named_as_place)) score += kGlued;
+  if (common && mention.casing == Casing::kCapitals) ++score;
+  if (common && mention.casing == Casing::kLower && !named_as_place) score -= 2;
+  if (doubts != 0 && reading.marks != MarksEvidence::kEqual && habit_ == MarksHabit::kTypesMarks)
+    --score;
   return score;
 }
 
@@ -156,7 +166,9 @@ int Court::AddressScore(size_t index, const Reading& reading) const {
   }
   for (size_t step = 0; step < kAddressPartsMax && step < index; ++step) {
     if (mentions_[index - step].link == Link::kNone) break;
-    best = std::max(best, AddressStep(index - step - 1, reading));
+    const int score = AddressStep(index - step - 1, reading);
+    best = std::max(best, score);
+    if (score == kAddressElsewhere) worst = std::min(worst, kListElsewhere);
   }
   return best > 0 ? best : worst;
 }
@@ -175,24 +187,27 @@ bool Court::SameDistrict(int a, int b) const {
 // What the places that already count say, wherever they stand in the post.
 int Court::AreaScore(size_t index, const Reading& reading) const {
   const Place& place = PlaceOf(reading);
+  // Every town has a Lê Lợi street and a hamlet 5: only its own town vouches for it.
+  const bool local = place.level >= PlaceLevel::kHamlet;
   int score = 0;
-  bool ours = false, elsewhere = false;
+  bool ours = false, elsewhere = false, refuted = false;
   for (size_t i = 0; i < verdicts_.size(); ++i) {
     const int other = verdicts_[i].place;
-    if (i == index || other == Place::kNobody) continue;
+    if (i != index && verdicts_[i].refuted && verdicts_[i].best == reading.place) refuted = true;
+    if (i == index || other == Place::kNobody || !verdicts_[i].firm) continue;
     (verdicts_[i].served ? ours : elsewhere) = true;
     if (verdicts_[i].served != place.served) continue;
     const bool province = gazetteer_.place(other).level == PlaceLevel::kProvince;
     if (other == reading.place) {
-      score = std::max(score, place.level == PlaceLevel::kHamlet ? 0 : kSameDistrict);
+      score = std::max(score, kSameDistrict);
     } else if (gazetteer_.Contains(other, reading.place)) {
-      if (!province || place.level != PlaceLevel::kHamlet)
-        score = std::max(score, province ? kSameProvince : kSameDistrict);
-    } else if (place.level != PlaceLevel::kHamlet) {
+      if (!province || !local) score = std::max(score, province ? kSameProvince : kSameDistrict);
+    } else {
       const bool near = place.served && !province && SameDistrict(other, reading.place);
-      score = std::max(score, near ? kSameDistrict : 1);
+      if (near || !local) score = std::max(score, near ? kSameDistrict : 1);
     }
   }
+  if (refuted) return kRefuted;
   if (place.served && elsewhere && !ours && DoubtsOf(reading) != 0) return kOnlyElsewhere;
   return DoubtsOf(reading) != 0 ? score : 0;
 }
@@ -205,7 +220,7 @@ int Court::AccountScore(const Reading& reading) const {
   if (!province && (gazetteer_.Contains(account_, today) || gazetteer_.Contains(today, account_) ||
                     SameDistrict(account_, reading.place)))
     return kAccountCell;
-  return place.level == PlaceLevel::kHamlet ? 0 : kAccountArea;
+  return place.level >= PlaceLevel::kHamlet ? 0 : kAccountArea;
 }
 
 Verdict Court::Best(const Mention& mention) const {
@@ -235,7 +250,9 @@ Verdict Court::Best(const Mention& mention) const {
   if (best->score >= kScoreAccepted && !ambiguous) {
     verdict.place = best->place;
     verdict.served = PlaceOf(*best).served;
+    verdict.firm = DoubtsOf(*best) == 0 || best->vouched;
   }
+  verdict.refuted = best->refuted;
   return verdict;
 }
 
@@ -251,8 +268,11 @@ std::vector<Verdict> Court::Hold() {
     for (size_t i = 0; i < mentions_.size(); ++i) {
       for (Reading& reading : mentions_[i].readings) {
         const int address = AddressScore(i, reading);
-        reading.score = OwnScore(mentions_[i], reading) + AccountScore(reading) +
+        const int account = AccountScore(reading);
+        reading.score = OwnScore(mentions_[i], reading) + account +
                         (address != 0 ? address : AreaScore(i, reading));
+        reading.vouched = address > 0 || account > 0;
+        reading.refuted = address == kAddressElsewhere;
       }
       next[i] = Best(mentions_[i]);
     }

@@ -175,7 +175,7 @@ std::optional<Reader::Found> Reader::Check(const LiteralMatch& match) const {
     const MarksEvidence marks = CompareMarks(name.phrase, text_, match.begin - 1);
     if (marks == MarksEvidence::kConflicting) continue;
     found.typed |= name.typed;
-    found.readings.push_back({index, name.place, marks, 0});
+    found.readings.push_back({index, name.place, marks});
   }
   if (found.readings.empty()) return std::nullopt;
   for (size_t i = SyllableAt(match.begin) + 1; i < syllables_.size(); ++i) {
@@ -248,6 +248,12 @@ void Reader::Surround(Mention& mention) const {
     all &= AllCapitals(typed);
   }
   mention.all_capitals = all;
+  // "xã hội an toàn" is society and no commune.
+  if (mention.word != nullptr && mention.word->type == "xã" && !capitals &&
+      text_.text().substr(mention.begin).starts_with("hoi ")) {
+    mention.word = nullptr;
+    mention.glued_left = true;
+  }
   if (cased_)
     mention.casing = capitals ? Casing::kCapitals : (lower ? Casing::kLower : Casing::kNoEvidence);
 }
@@ -263,7 +269,7 @@ void Reader::Glue(size_t index) {
     const bool known = index > 0 && out_.mentions[index - 1].last == left;
     if (!known && !StartsSentence(left) && IsCapital(Original(left), 0) &&
         !AllCapitals(Original(left)))
-      mention.glued = true;
+      mention.glued_left = true;
   }
   const size_t right = mention.last + 1;
   if (right < syllables_.size() && syllables_[right].gap == Gap::kWord) {
@@ -271,7 +277,7 @@ void Reader::Glue(size_t index) {
     const std::string_view typed = Original(right);
     if (!known && IsCapital(typed, 0) && (!AllCapitals(typed) || typed.size() == 1)) {
       const PlaceWord* word = words_.Before(text_, syllables_[right].end, out_.habit);
-      if (word == nullptr || word->kind > WordKind::kFeature) mention.glued = true;
+      if (word == nullptr || word->kind > WordKind::kFeature) mention.glued_right = true;
     }
   }
 }

@@ -13,7 +13,7 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {WordKind::kHamlet, "ấp;khóm;khu phố;thôn;tổ dân phố;tổ;khu vực;sóc;phum"},
+    {WordKind::kHamlet, "ấp;khóm;khu phố;thôn;tổ dân phố;tổ;sóc;phum"},
     {WordKind::kRoad, "đường;lộ;hẻm;phố;ngõ;quốc lộ;tỉnh lộ;hương lộ;đại lộ;cao tốc"},
     {WordKind::kFeature,
      "chợ;cầu;kênh;kinh;rạch;sông;cồn;cù lao;đảo;hòn;núi;bến;phà;bến phà;bến xe;bến "
@@ -25,8 +25,8 @@ constexpr Row kRows[] = {
      "bãi;bãi rác;trường;trường học;tiểu học;mầm non;THCS;THPT;trung tâm;nội ô;nội thành;ngoại "
      "ô;trạm;cổng chào"},
     {WordKind::kAt,
-     "ở;tại;khu;vùng;địa bàn;trên địa bàn;ngay;gần;đoạn;đoạn "
-     "qua;quanh;khắp;dưới;trong;bên;qua;tuyến;thuộc;toàn;cả;huyện đảo;"
+     "ở;tại;khu;khu vực;vùng;địa bàn;trên địa bàn;ngay;gần;đoạn;đoạn "
+     "qua;quanh;khắp;dưới;trong;bên;qua;tuyến;thuộc;toàn;cả;"
      "trung tâm;phía;bà con;dân;người dân"},
     {WordKind::kThrough,
      "về;đi;đến;tới;hướng;hướng đi;hướng về;sang;lên;xuống;ra;vô;vào;đi về;ghé"},
@@ -55,13 +55,13 @@ struct TypeRow {
 };
 constexpr TypeRow kTypes[] = {
     {WordKind::kUnit, "phường", "phường;p;f;ph"},
-    {WordKind::kUnit, "xã", "xã;x"},
+    {WordKind::kUnit, "xã", "xã;x;xã đảo"},
     {WordKind::kUnit, "thị trấn", "thị trấn;tt;t.t"},
     {WordKind::kUnit, "đặc khu", "đặc khu"},
     {WordKind::kDistrict, "quận", "quận;q"},
-    {WordKind::kDistrict, "huyện", "huyện;h"},
+    {WordKind::kDistrict, "huyện", "huyện;h;huyện đảo"},
     {WordKind::kDistrict, "thị xã", "thị xã;tx;t.x"},
-    {WordKind::kDistrict, "thành phố", "thành phố;tp;t.p;thành fố"},
+    {WordKind::kDistrict, "thành phố", "thành phố;tp;t.p;thành fố;thành phố đảo"},
     {WordKind::kProvince, "tỉnh", "tỉnh;t"},
 };
 

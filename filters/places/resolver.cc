@@ -250,7 +250,7 @@ void ExplainMention(const Mention& mention, const Verdict& verdict, const Folded
     StrAppend(&words, " of ", kScoreAccepted, ": not counted without a second sign");
   if (mention.word != nullptr) StrAppend(&words, "; word of place ", mention.word->type);
   if (mention.cue != nullptr) StrAppend(&words, "; after ", mention.cue->phrase.written());
-  if (mention.glued) StrAppend(&words, "; seems part of a longer name");
+  if (mention.glued_left || mention.glued_right) StrAppend(&words, "; seems part of a longer name");
   words += '\n';
 }
 
@@ -334,6 +334,12 @@ Placement Resolver::Answer(const FoldedText& text, std::span<const LiteralMatch>
 
 // Path and cell of a place of ours.
 void Resolver::SetPlace(int place, Placement& placement) const {
+  // A spot tells where its unit is meant; the place is the unit, so that reports about one evening's
+  // water, from the market, the bridge and the main road of one ward, are one story.
+  while (gazetteer_->place(place).level == PlaceLevel::kSpot &&
+         gazetteer_->place(place).parent != Place::kNobody) {
+    place = gazetteer_->place(place).parent;
+  }
   placement.place = gazetteer_->place(place).code;
   const int today = gazetteer_->Today(place);
   if (today != place) placement.place_path.push_back(placement.place);

@@ -45,6 +45,11 @@ Phú Xuân;Thuận Hóa;Hoa Lư;Thuận An;Long Hồ;Cao Bằng;Năm Căn;Thới
 Vị Thủy;Thái Nguyên""".replace("\n", "").split(";"))
 NOT_BARE_KEPT = {("Bình Tân", "Thành phố Hồ Chí Minh"), ("Vĩnh Châu", "Tỉnh Sóc Trăng")}
 
+# Districts that were merged away before the tables begin and are still named.
+GONE_DISTRICTS = [("Thành phố Hồ Chí Minh", "Quận 2"), ("Thành phố Hồ Chí Minh", "Quận 9"), ("Thành phố Hồ Chí Minh", "Quận Thủ Đức"),
+                  ("Thành phố Hà Nội", "Huyện Từ Liêm"), ("Thành phố Hà Nội", "Thành phố Hà Tây"),
+                  ("Tỉnh Bà Rịa - Vũng Tàu", "Huyện Tân Thành"), ("Tỉnh Thanh Hóa", "Huyện Tĩnh Gia")]
+
 DISTRICT_TYPES = ("Thành phố", "Thị xã", "Huyện", "Quận")
 UNIT_TYPES = ("Phường", "Xã", "Thị trấn", "Đặc khu")
 # The tone on the old place (hoà) and on the new one (hòa) is one name.
@@ -186,7 +191,7 @@ def main():
 
     districts = sorted({(row["old_province"], row["old_district"]) for row in old_units if row["old_province"] not in our_provinces})
     written = set()
-    for province, full in districts:
+    for province, full in districts + GONE_DISTRICTS:
         kind, name = split_type(full, DISTRICT_TYPES)
         parent = by_name[key(re.sub("^(Tỉnh|Thành phố) ", "", province))]
         if name.isdigit():
@@ -201,7 +206,7 @@ def main():
             continue
         written.add((parent, slug))
         out.append(entry(code=f"{parent if parent.startswith('old:') else 'old:p' + parent}/{slug}", level="district", type=kind, name=name, in_=parent,
-                         until="2025-07-01", typed_only=not bare))
+                         until="2025-07-01", typed_only=name.isdigit(), namesakes=0 if bare or name.isdigit() else 1))
     our_names = {key(row["name"]) for row in ours} | {key(split_type(row["old_ward"], UNIT_TYPES)[1]) for row in our_old}
     for row in units:
         if row["province_code"] == PROVINCE or key(row["name"]) in our_names or key(row["name"]) in by_name:

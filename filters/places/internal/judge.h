@@ -26,6 +26,8 @@ struct Verdict {
   int score = 0;
   bool ambiguous = false;  // two places of ours fit equally well
   bool served = false;     // of `place`
+  bool firm = false;       // counts without doubt or by its address: it may vouch for others
+  bool refuted = false;    // its address says that it is a namesake elsewhere
 };
 
 // One verdict a mention. `account` is the place of the account's cell, or Place::kNobody. Sets

@@ -26,6 +26,8 @@ struct Reading {
   int place = Place::kNobody;
   MarksEvidence marks = MarksEvidence::kEqual;
   int score = 0;
+  bool vouched = false;  // by its address or the account
+  bool refuted = false;  // by its address
 };
 
 enum class Casing : uint8_t { kNoEvidence, kCapitals, kLower };
@@ -44,7 +46,8 @@ struct Mention {
   const PlaceWord* cue = nullptr;   // what stands before `head`
   Casing casing = Casing::kNoEvidence;
   bool all_capitals = false;  // "LX" in a text that is not all in capitals, or any
-  bool glued = false;         // seems to be part of a longer capitalised name
+  bool glued_left = false;    // seems to be the end of a longer capitalised name,
+  bool glued_right = false;   // or the beginning of one
   Link link = Link::kNone;    // with the mention before
 };
 
