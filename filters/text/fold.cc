@@ -4,12 +4,14 @@
 
 #include "base/check.h"
 #include "filters/text/internal/chunk_fold.h"
+#include "filters/text/internal/vector_fold.h"
 
 namespace keng::filters {
 namespace {
 
 using text_internal::ChunkFolder;
 using text_internal::EndsChunk;
+using text_internal::VectorFolder;
 
 void FoldScalar(std::string_view original, ChunkFolder& chunks, std::string& out,
                 std::vector<Span>* map) {
@@ -45,9 +47,12 @@ std::string_view MarksEvidenceName(MarksEvidence evidence) {
 class Folder::Scratch {
  public:
   ChunkFolder chunks;
+  VectorFolder vectors;
 };
 
-Folder::Folder(FoldPath path) : path_(path), scratch_(std::make_unique<Scratch>()) {}
+Folder::Folder(FoldPath path)
+    : path_(VectorFolder::Available() ? path : FoldPath::kScalar),
+      scratch_(std::make_unique<Scratch>()) {}
 Folder::~Folder() = default;
 Folder::Folder(Folder&&) noexcept = default;
 Folder& Folder::operator=(Folder&&) noexcept = default;
@@ -56,7 +61,15 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
   KENG_CHECK(original.size() < (size_t{1} << 31), "text of ", original.size(), " bytes");
   out.original_ = original;
   out.map_.clear();
-  FoldScalar(original, scratch_->chunks, out.text_, nullptr);
+  switch (path_) {
+    case FoldPath::kScalar:
+      FoldScalar(original, scratch_->chunks, out.buffer_, nullptr);
+      out.size_ = out.buffer_.size();
+      break;
+    case FoldPath::kFastest:
+      out.size_ = scratch_->vectors.Fold(original, scratch_->chunks, out.buffer_);
+      break;
+  }
 }
 
 void FoldedText::MapAll() const {
@@ -64,23 +77,25 @@ void FoldedText::MapAll() const {
   ChunkFolder chunks;
   std::string text;
   FoldScalar(original_, chunks, text, &map_);
-  KENG_CHECK(text == text_ && map_.size() == text_.size(), "the two folds of a text differ");
+  KENG_CHECK(text == this->text() && map_.size() == text.size(), "the two folds of a text differ");
 }
 
 Span FoldedText::Original(uint32_t begin, uint32_t end) const {
-  KENG_CHECK(begin <= end && end <= text_.size(), begin, " ", end, " of ", text_.size());
-  while (begin < end && (text_[begin] == ' ' || text_[begin] == '|')) ++begin;
-  while (begin < end && (text_[end - 1] == ' ' || text_[end - 1] == '|')) --end;
+  const std::string_view folded = text();
+  KENG_CHECK(begin <= end && end <= folded.size(), begin, " ", end, " of ", folded.size());
+  while (begin < end && (folded[begin] == ' ' || folded[begin] == '|')) ++begin;
+  while (begin < end && (folded[end - 1] == ' ' || folded[end - 1] == '|')) --end;
   if (begin == end) return {};
   MapAll();
   return {map_[begin].begin, map_[end - 1].end};
 }
 
 uint32_t FoldedText::SyllableAt(uint32_t offset) const {
-  KENG_CHECK(offset < text_.size(), offset, " of ", text_.size());
-  const auto spaces = std::count(text_.begin(), text_.begin() + offset, ' ');
+  const std::string_view folded = text();
+  KENG_CHECK(offset < folded.size(), offset, " of ", folded.size());
+  const auto spaces = std::count(folded.begin(), folded.begin() + offset, ' ');
   // The space at `offset` itself belongs to the syllable after it.
-  return static_cast<uint32_t>(spaces + (text_[offset] == ' ' ? 1 : 0) - 1);
+  return static_cast<uint32_t>(spaces + (folded[offset] == ' ' ? 1 : 0) - 1);
 }
 
 }  // namespace keng::filters

@@ -44,7 +44,7 @@ class FoldedText {
  public:
   // " syllable syllable ... " or " " for a text without any. A hashtag that can be read in several
   // ways stands once for each reading, with the syllable "|", which no phrase has, between them.
-  std::string_view text() const { return text_; }
+  std::string_view text() const { return std::string_view(buffer_).substr(0, size_); }
   // The text that was folded; its bytes belong to the caller of Fold() and must live as long as
   // original() or Original() are used.
   std::string_view original() const { return original_; }
@@ -64,7 +64,9 @@ class FoldedText {
   void MapAll() const;
 
   std::string_view original_;
-  std::string text_;
+  // text() is the first size_ bytes; the rest is memory for longer texts and packing.
+  std::string buffer_ = " ";
+  size_t size_ = 1;
   // Original bytes of each folded byte; empty until asked for. A space has an empty span.
   mutable std::vector<Span> map_;
 };

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kKey = "maintained";
 // A clock further ahead than this since the last run is believed after it stood for kJumpStands.
-constexpr absl::Duration kJump = absl::Hours(24);
+constexpr absl::Duration kJump = absl::Hours(48);
 constexpr absl::Duration kJumpStands = absl::Hours(1);
 // In a stream that is kept for ever, tombstones outlive the longest replay (the inbox's 35 days).
 constexpr absl::Duration kTombstonesKept = absl::Hours(24 * 35);
@@ -30,6 +30,7 @@ absl::Status Maintainer::Recover() {
         static_cast<int64_t>(BigEndian64(std::string_view(*stored).substr(8))));
   } else {
     compacted_ = clock_.Now();
+    saved_ = false;
   }
   for (const auto& entry : table_.entries()) {
     for (const auto& partition : entry->partitions) {
@@ -46,7 +47,9 @@ absl::Status Maintainer::Save() {
   AppendBigEndian64(static_cast<uint64_t>(absl::ToUnixMicros(believed_)), value);
   rocksdb::WriteBatch batch;
   batch.Put(std::string(kKey), value);
-  return database_.Write(batch);
+  KENG_RETURN_IF_ERROR(database_.Write(batch));
+  saved_ = true;
+  return absl::OkStatus();
 }
 
 absl::Time Maintainer::BelievedNow(absl::Time now) {
@@ -78,6 +81,8 @@ absl::Status Maintainer::Run() {
       KENG_RETURN_IF_ERROR(Retain(*partition, believed));
     }
   }
+  // The interval counts from the first opening, however often the process starts anew within it.
+  if (!saved_) KENG_RETURN_IF_ERROR(Save());
   const absl::Duration since = now - compacted_;
   const absl::Duration interval = database_.options().compaction_interval;
   // A clock that was set back counts as time that passed.
