@@ -49,11 +49,17 @@ TEST(IngestStage, EveryLineEndsInOneOutcome) {
   const Step steps[] = {
       {PostLine("x:1", "a"), IngestOutcome::kStored, {}, "new"},
       {PostLine("x:1", "a"), IngestOutcome::kDuplicate, {}, "the same state in one batch"},
-      {PostLine("x:1", "a", R"(,"reach":{"likes":9})"), IngestOutcome::kDuplicate, {}, "reach only"},
+      {PostLine("x:1", "a", R"(,"reach":{"likes":9})"),
+       IngestOutcome::kDuplicate,
+       {},
+       "reach only"},
       {PostLine("x:1", "b"), IngestOutcome::kStored, {}, "an edit by arrival"},
       {PostLine("x:2", "a", R"(,"version":"05")"), IngestOutcome::kStored, {}, "new"},
       {PostLine("x:2", "b", R"(,"version":"04")"), IngestOutcome::kDuplicate, {}, "outdated"},
-      {PostLine("x:2", "c", R"(,"version":"06")"), IngestOutcome::kStored, {}, "an edit by version"},
+      {PostLine("x:2", "c", R"(,"version":"06")"),
+       IngestOutcome::kStored,
+       {},
+       "an edit by version"},
       {"{", IngestOutcome::kDropped, DropReason::kJsonSyntax, "broken"},
       {PostLine("x:3", "\\ud800"), IngestOutcome::kDropped, DropReason::kUnicode, "surrogate"},
       {DeleteLine("x:1"), IngestOutcome::kStored, {}, "a deletion"},
@@ -139,8 +145,8 @@ TEST(IngestStage, DiscardForgetsTheBatch) {
 TEST(IngestStage, DeadHasNoNameAndNoNumber) {
   IngestRig rig;
   auto source = rig.OpenSource("feed");
-  AddLine(*source, R"({"id":"x:1","author":"PLANTED","who":"PLANTED","text":"0912345678 67A-123.45")",
-          77);
+  AddLine(*source,
+          R"({"id":"x:1","author":"PLANTED","who":"PLANTED","text":"0912345678 67A-123.45")", 77);
   AddLine(*source, R"(PLANTED 0912345678)", 78);
   ASSERT_TRUE(source->Commit("").ok());
   const auto dead = rig.Records(StreamId::kDead);
@@ -277,7 +283,8 @@ TEST(IngestStage, MetricsAreTheDurableCounters) {
   source = rig.OpenSource("feed");
   const std::string text = rig.metrics->Expose();
   EXPECT_THAT(text, HasSubstr("keng_ingest_lines_total{source=\"feed\"} 3"));
-  EXPECT_THAT(text, HasSubstr("keng_ingest_dropped_total{reason=\"json_syntax\",source=\"feed\"} 1"));
+  EXPECT_THAT(text,
+              HasSubstr("keng_ingest_dropped_total{reason=\"json_syntax\",source=\"feed\"} 1"));
   EXPECT_THAT(text, HasSubstr("keng_ingest_recent_ids 1"));
 }
 

@@ -193,7 +193,7 @@ class HttpSource final : public PushSource {
     net::DecompressLimits limits;
     limits.bytes_max = options_.body_bytes_max;
     auto body = net::Decompress(*coding, request.body, limits);
-    if (absl::IsResourceExhausted(body.status())) return Problem(413, body.status().message().data());
+    if (absl::IsResourceExhausted(body.status())) return Problem(413, std::string(body.status().message()));
     if (!body.ok()) return Problem(400, std::string(body.status().message()));
     auto lines = Lines(MediaType(request.header("content-type")), *body);
     if (absl::IsUnimplemented(lines.status())) return Problem(415, std::string(lines.status().message()));
