@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/crash_point.h"
 #include "base/json_text.h"
 #include "base/mutex.h"
 #include "base/strings.h"
@@ -228,11 +229,13 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
 }
 
 absl::Status FilterWorker::State::Flush() {
+  KENG_CRASH_POINT("filters.before_write");
   const absl::Status status = streams.Write(writes);
   if (!status.ok()) {
     refused_counter.Add();
     return status;
   }
+  KENG_CRASH_POINT("filters.after_write");
   writes.Clear();
   for (int i = 0; i < kFilterOutcomes; ++i)
     outcome_counters[i].Add(static_cast<double>(pending.outcomes[i]));

@@ -32,6 +32,8 @@ class Input:
     def __init__(self, seed, wards, start):
         self.rng = random.Random(seed)
         self.stories = [Story(topic, code, name) for code, name in wards for topic in TOPICS]
+        self.rng.shuffle(self.stories)
+        self.begun = 0        # stories that have been reported; the rest is for later chunks
         self.start = start
         self.next_id = 0
         self.last_line = None
@@ -65,7 +67,8 @@ class Input:
     def _lines(self, count):
         for _ in range(count):
             self.counts["lines"] += 1
-            roll = self.rng.random()
+            new_story = self.counts["lines"] % 50 == 1 and self.begun < len(self.stories)
+            roll = 0.2 if new_story else self.rng.random()
             if roll < 0.01:
                 self.counts["broken"] += 1
                 yield '{"id": "broken", "source": '
@@ -81,7 +84,12 @@ class Input:
                 self.counts["stored"] += 1
                 yield self._post(post_id, filler(self.rng, 20), edited_at=self._stamp(), version=f"{self.start:.3f}")
             elif roll < 0.30:
-                story = self.rng.choice(self.stories)
+                # Every fiftieth line begins a new story, so that something rings however long the run is.
+                if new_story:
+                    self.begun += 1
+                    story = self.stories[self.begun - 1]
+                else:
+                    story = self.rng.choice(self.stories[:self.begun])
                 post_id = self._new_id()
                 key = (story.topic, story.ward_code)
                 self.live[post_id] = key
