@@ -37,7 +37,8 @@ def posts(now):
                           "text": f"{MUST_BE_STORED} ngập lút bánh ở phường Long Xuyên, An Giang, ai cần gọi {planted} nha"},
                          ensure_ascii=False)
         # The same in lines that are put aside: cut short, of a wrong type, without an id.
-        yield f'{{"id": "broken:{number}", "text": "gọi {planted} gặp Trần QZXVăn Kiểm", "author": "native-id-QZX77120'
+        yield (f'{{"id": "broken:{number}", "author_name": "Trần QZXVăn Kiểm", "text": "gọi {planted}", '
+               '"author": "native-id-QZX77120')
         yield json.dumps({"id": 7, "text": f"số {planted}", **PERSON}, ensure_ascii=False)
         yield json.dumps({"text": f"số {planted}", **PERSON}, ensure_ascii=False)
 
