@@ -255,6 +255,14 @@ struct PostParser::State {
     return reason;
   }
 
+  // Takes a string off the document. One that is left to be skipped counts as a key when a colon
+  // follows it, so that {"id":"x":1} would pass.
+  static DropReason Consume(json::value value) {
+    json::raw_json_string ignored;
+    const auto error = value.get_raw_json_string().get(ignored);
+    return error ? ReasonOf(error) : DropReason::kNone;
+  }
+
   // On-Demand skips what is not asked for without looking into it. A value that the schema does not
   // know must still be JSON, or "one JSON object" would not mean what it says.
   DropReason CheckUnknown(json::value value, int depth) {
@@ -293,6 +301,7 @@ struct PostParser::State {
     const std::string_view token = TrimRight(value.raw_json_token());
     if (type == json::json_type::string) {
       std::string_view ignored;
+      if (const DropReason bad = Consume(value); bad != DropReason::kNone) return bad;
       return String(token, ignored);
     }
     const bool fine = token == "null" || token == "true" || token == "false" || IsNumber(token);
@@ -456,6 +465,7 @@ DropReason PostParser::State::ReadField(Field field, json::value value, Mode mod
     return DropReason::kNone;
   }
   std::string_view text;
+  if (const DropReason bad = Consume(value); bad != DropReason::kNone) return bad;
   if (const DropReason bad = String(token, text); bad != DropReason::kNone) return bad;
   if (const size_t bytes_max = kFieldBytesMax[field]; bytes_max != 0 && text.size() > bytes_max)
     return field == kText ? DropReason::kTooLong : DropReason::kBadValue;
