@@ -28,13 +28,11 @@ struct CounterName {
   std::string_view name;
   int64_t SourceCounters::*value;
 };
-constexpr CounterName kCounterNames[] = {{"lines", &SourceCounters::lines},
-                                         {"stored", &SourceCounters::stored},
-                                         {"duplicate", &SourceCounters::duplicate},
-                                         {"outdated", &SourceCounters::outdated},
-                                         {"edits", &SourceCounters::edits},
-                                         {"deletions", &SourceCounters::deletions},
-                                         {"expanded", &SourceCounters::expanded}};
+constexpr CounterName kCounterNames[] = {
+    {"lines", &SourceCounters::lines},         {"stored", &SourceCounters::stored},
+    {"duplicate", &SourceCounters::duplicate}, {"outdated", &SourceCounters::outdated},
+    {"edits", &SourceCounters::edits},         {"deletions", &SourceCounters::deletions},
+    {"expanded", &SourceCounters::expanded}};
 
 bool IsSourceName(std::string_view name) {
   constexpr size_t kNameBytesMax = 64;
@@ -71,8 +69,7 @@ int64_t SourceCounters::dropped_total() const {
 absl::StatusOr<SourceControl> ParseSourceControl(std::string_view value) {
   SourceControl control;
   try {
-    const boost::json::object object =
-        boost::json::parse({value.data(), value.size()}).as_object();
+    const boost::json::object object = boost::json::parse({value.data(), value.size()}).as_object();
     if (object.at("v").to_number<int>() != 1)
       return absl::DataLossError("a source's control record of another version");
     control.resume_point = boost::json::value_to<std::string>(object.at("resume_point"));
@@ -110,20 +107,19 @@ SourceIntake::SourceIntake(IngestStage& stage, SourceOptions options)
   handles_.stored = outcome("stored");
   handles_.duplicate = outcome("duplicate");
   for (size_t i = 1; i < kDropReasons; ++i)
-    handles_.dropped[i] = metrics->counter(
-        "keng_ingest_dropped_total", "Lines put aside in dead, by reason.",
-        {{"source", options_.name},
-         {"reason", std::string(DropReasonName(static_cast<DropReason>(i)))}});
-  handles_.outdated = metrics->counter(
-      "keng_ingest_outdated_total", "Duplicates that were older than the stored state.", labels);
-  handles_.expanded = metrics->counter(
-      "keng_ingest_expanded_total", "Deletions made from the deletion of an account.", labels);
+    handles_.dropped[i] =
+        metrics->counter("keng_ingest_dropped_total", "Lines put aside in dead, by reason.",
+                         {{"source", options_.name},
+                          {"reason", std::string(DropReasonName(static_cast<DropReason>(i)))}});
+  handles_.outdated = metrics->counter("keng_ingest_outdated_total",
+                                       "Duplicates that were older than the stored state.", labels);
+  handles_.expanded = metrics->counter("keng_ingest_expanded_total",
+                                       "Deletions made from the deletion of an account.", labels);
   handles_.last_commit =
       metrics->gauge("keng_ingest_last_commit_timestamp_seconds",
                      "When this source last brought something that is durable.", labels);
-  handles_.commit_seconds =
-      metrics->histogram("keng_ingest_commit_seconds", "Time to make a batch durable.",
-                         base::LatencyBounds(), labels);
+  handles_.commit_seconds = metrics->histogram(
+      "keng_ingest_commit_seconds", "Time to make a batch durable.", base::LatencyBounds(), labels);
 }
 
 SourceIntake::~SourceIntake() {
@@ -137,11 +133,10 @@ absl::Status SourceIntake::Load() {
   if (streams.capabilities().lookup) {
     KENG_ASSIGN_OR_RETURN(value, streams.Lookup(StreamId::kControl, control_key_));
   } else {
-    KENG_RETURN_IF_ERROR(ForEachRecord(streams, StreamId::kControl, INT64_MAX,
-                                       [&](const stream::Record& record) {
-                                         if (record.key == control_key_ && !record.tombstone)
-                                           value = std::string(record.value);
-                                       }));
+    KENG_RETURN_IF_ERROR(
+        ForEachRecord(streams, StreamId::kControl, INT64_MAX, [&](const stream::Record& record) {
+          if (record.key == control_key_ && !record.tombstone) value = std::string(record.value);
+        }));
   }
   if (value.has_value()) {
     KENG_ASSIGN_OR_RETURN(SourceControl control, ParseSourceControl(*value));
@@ -213,8 +208,7 @@ SourceIntake::Result SourceIntake::Add(std::string_view line, int64_t position) 
   if (lines_ == 1) keys_ = stage_.parts_.keyring.keys();
   Post post;
   const PostMapper::Result mapped = mapper_.Map(line, keys_, now, post);
-  if (mapped.reason != DropReason::kNone)
-    return Drop(mapped.reason, mapped.field, line, position);
+  if (mapped.reason != DropReason::kNone) return Drop(mapped.reason, mapped.field, line, position);
   masked_bytes_ += mapper_.masked_bytes();
 
   const base::Hash128 id = base::StableHash128(post.id);
@@ -256,13 +250,13 @@ void SourceIntake::ExpandAuthorDeletion(const Post& deletion, std::string_view a
     else
       posts.erase(std::string(key));
   };
-  expand_status_.Update(ForEachRecord(
-      stage_.parts_.streams, StreamId::kPosts, INT64_MAX, [&](const stream::Record& record) {
-        if (record.tombstone)
-          posts.erase(std::string(record.key));
-        else
-          visit(record.key, record.value);
-      }));
+  expand_status_.Update(ForEachRecord(stage_.parts_.streams, StreamId::kPosts, INT64_MAX,
+                                      [&](const stream::Record& record) {
+                                        if (record.tombstone)
+                                          posts.erase(std::string(record.key));
+                                        else
+                                          visit(record.key, record.value);
+                                      }));
   // Those that stand in this batch.
   std::string padded;
   for (const stream::WriteSet::Entry& entry : set_.entries()) {
@@ -308,8 +302,8 @@ absl::Status SourceIntake::Commit(std::string_view resume_point) {
   KENG_CHECK(resume_point.size() <= kResumePointBytesMax, "source=", options_.name);
   if (!expand_status_.ok()) return expand_status_;
   if (lines_ == 0 && resume_point == resume_point_) return absl::OkStatus();
-  KENG_CHECK(next_.lines == next_.stored + next_.duplicate + next_.dropped_total(), "I1: source=",
-             options_.name, " lines=", next_.lines);
+  KENG_CHECK(next_.lines == next_.stored + next_.duplicate + next_.dropped_total(),
+             "I1: source=", options_.name, " lines=", next_.lines);
   if (!sealed_) set_.Append(StreamId::kControl, control_key_, ControlValue(resume_point));
   sealed_ = true;
 
@@ -349,8 +343,8 @@ absl::Status SourceIntake::Pressure() {
   pressure_ = absl::OkStatus();
   for (const stream::ReaderStats& reader : stage_.parts_.streams.reader_stats()) {
     if (reader.stream != StreamId::kPosts || reader.lag <= stage_.options_.lag_max) continue;
-    pressure_ = absl::UnavailableError(base::StrCat(
-        "reader ", reader.reader, " of posts is ", reader.lag, " records behind"));
+    pressure_ = absl::UnavailableError(
+        base::StrCat("reader ", reader.reader, " of posts is ", reader.lag, " records behind"));
   }
   return pressure_;
 }
@@ -371,8 +365,7 @@ IngestStage::IngestStage(IngestOptions options, Parts parts)
                                             "Bytes of texts that became asterisks.");
 }
 
-absl::StatusOr<std::unique_ptr<IngestStage>> IngestStage::Open(IngestOptions options,
-                                                               Parts parts) {
+absl::StatusOr<std::unique_ptr<IngestStage>> IngestStage::Open(IngestOptions options, Parts parts) {
   if (parts.opt_outs == nullptr) parts.opt_outs = std::make_shared<OptOutList>();
   auto stage = std::unique_ptr<IngestStage>(new IngestStage(options, std::move(parts)));
   KENG_RETURN_IF_ERROR(stage->ReadBack());
@@ -381,18 +374,17 @@ absl::StatusOr<std::unique_ptr<IngestStage>> IngestStage::Open(IngestOptions opt
 
 absl::Status IngestStage::ReadBack() {
   PostParser parser;
-  base::MutexLock lock(mutex_);
   const auto newest_max = static_cast<int64_t>(options_.recent_ids_max);
   KENG_RETURN_IF_ERROR(ForEachRecord(
-      parts_.streams, StreamId::kPosts, newest_max,
-      [&](const stream::Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      parts_.streams, StreamId::kPosts, newest_max, [&](const stream::Record& record) {
         Post post;
-        if (record.tombstone ||
-            parser.Parse(record.value, PostParser::Mode::kStored, absl::InfinitePast(), post) !=
-                DropReason::kNone)
+        if (record.tombstone || parser.Parse(record.value, PostParser::Mode::kStored,
+                                             absl::InfinitePast(), post) != DropReason::kNone)
           return;
+        base::MutexLock lock(mutex_);
         recent_.Put(base::StableHash128(record.key), PostState::Of(post));
       }));
+  base::MutexLock lock(mutex_);
   recent_gauge_.Set(static_cast<double>(recent_.size()));
   forgotten_reported_ = recent_.forgotten();
   return absl::OkStatus();
@@ -417,8 +409,7 @@ absl::StatusOr<std::unique_ptr<SourceIntake>> IngestStage::OpenSource(SourceOpti
         base::StrCat("source ", options.name, ": it needs a purpose and an owner"));
   {
     base::MutexLock lock(mutex_);
-    if (std::find(open_sources_.begin(), open_sources_.end(), options.name) !=
-        open_sources_.end())
+    if (std::find(open_sources_.begin(), open_sources_.end(), options.name) != open_sources_.end())
       return absl::AlreadyExistsError(base::StrCat("source ", options.name, " is open"));
     open_sources_.push_back(options.name);
   }
@@ -432,12 +423,11 @@ absl::StatusOr<std::vector<std::string>> IngestStage::Forget(std::string_view ur
   absl::flat_hash_map<std::string, std::string> found;
   const bool is_url = url_or_id.find("://") != std::string_view::npos;
   PostParser parser;
-  KENG_RETURN_IF_ERROR(ForEachRecord(
-      parts_.streams, StreamId::kPosts, INT64_MAX, [&](const stream::Record& record) {
+  KENG_RETURN_IF_ERROR(
+      ForEachRecord(parts_.streams, StreamId::kPosts, INT64_MAX, [&](const stream::Record& record) {
         Post post;
-        if (record.tombstone ||
-            parser.Parse(record.value, PostParser::Mode::kStored, absl::InfinitePast(), post) !=
-                DropReason::kNone)
+        if (record.tombstone || parser.Parse(record.value, PostParser::Mode::kStored,
+                                             absl::InfinitePast(), post) != DropReason::kNone)
           return;
         if ((is_url ? post.url : record.key) == url_or_id)
           found[std::string(record.key)] = std::string(post.source);

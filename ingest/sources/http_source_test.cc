@@ -137,7 +137,9 @@ TEST(HttpSource, RefusesStrangersAndWhatItCannotRead) {
   EXPECT_EQ(push.Post("", "application/x-ndjson").status, 400);
   EXPECT_EQ(push.Post("{", "application/cloudevents+json").status, 400);
   EXPECT_EQ(push.Post("1\n2\n3\n4\n5\n6\n", "application/x-ndjson").status, 413);
-  EXPECT_EQ(push.Post(std::string((1 << 20) + 1, ' '), "application/x-ndjson").status, 413);
+  // Answered from the headers alone: a client that is still sending may see the connection end.
+  const auto large = push.Post(std::string((1 << 20) + 1, ' '), "application/x-ndjson");
+  EXPECT_TRUE(large.status == 413 || large.outcome != net::HttpOutcome::kAnswered) << large.status;
   EXPECT_EQ(push.stored(), 0u);
 }
 
