@@ -1,6 +1,5 @@
 #include "alerting/verify_fold.h"
 
-#include <stdlib.h>
 
 #include <filesystem>
 #include <map>
@@ -9,6 +8,7 @@
 #include "alerting/incident_fold.h"
 #include "base/check.h"
 #include "base/strings.h"
+#include "base/temporary_folder.h"
 #include "filters/inbox_record.h"
 
 namespace keng::alerting {
@@ -16,24 +16,6 @@ namespace keng::alerting {
 namespace {
 
 constexpr size_t kReadBytes = size_t{4} << 20;
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    path_ = (std::filesystem::temp_directory_path() / "keng-verify-XXXXXX").string();
-    KENG_CHECK(mkdtemp(path_.data()) != nullptr, "no temporary folder can be made");
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Folds records [0, end) of one partition into `store`.
 absl::Status Refold(stream::Streams& streams, int partition, int64_t end, store::Store& store) {
@@ -85,7 +67,7 @@ std::string Printable(const std::string& key) {
 }  // namespace
 
 absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::View& view) {
-  const TemporaryFolder folder;
+  const base::TemporaryFolder folder("keng-verify");
   const base::RealClock clock;
   KENG_ASSIGN_OR_RETURN(const auto fresh,
                         store::Store::Open({.path = folder.path() + "/store", .layout = std::string(kStateLayout)},

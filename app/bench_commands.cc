@@ -34,7 +34,8 @@ void AddBenchCommands(CLI::App& app, CommandContext& context) {
   line->add_option("--data", line_options->data_dir, "Where to work (default: a temporary folder)");
   line->callback([line_options, &context] {
     base::ConfigureLog(base::LogLevel::kWarn, base::LogForm::kAuto);
-    const absl::StatusOr<int> status = RunLineBench(*line_options, context.format == "json", std::cout);
+    const absl::StatusOr<int> status = RunLineBench(
+        *line_options, context.format == "json" ? LineReport::kJson : LineReport::kText, std::cout);
     if (!status.ok()) return context.Fail(status.status());
     context.status = *status;
   });

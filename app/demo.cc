@@ -1,6 +1,5 @@
 #include "app/demo.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,6 +16,7 @@
 #include "app/stop_signal.h"
 #include "base/check.h"
 #include "base/strings.h"
+#include "base/temporary_folder.h"
 #include "ingest/post_parser.h"
 
 namespace keng::app {
@@ -54,26 +54,6 @@ absl::StatusOr<std::vector<TimedLine>> ReadEvening(const std::string& path) {
   return lines;
 }
 
-// A folder that goes when the demo ends.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "keng-demo-XXXXXX").string();
-    KENG_CHECK(mkdtemp(pattern.data()) != nullptr, "no temporary folder can be made");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 std::string DemoConfig(const std::string& home, const DemoOptions& options) {
   return StrCat("data_dir: data\nrules: [", home, "/rules/an-giang]\nplaces: ", home, "/rules/places\ncells: ", home,
                 "/demo/cells.yaml\nmetrics_listen: \"",
@@ -100,7 +80,7 @@ bool SleepUntil(const ScaledClock& clock, absl::Time time, const StopSignal& sto
 absl::StatusOr<int> RunDemo(const DemoOptions& options, std::ostream& out) {
   const std::string home = std::filesystem::absolute(options.home).lexically_normal().string();
   KENG_ASSIGN_OR_RETURN(const std::vector<TimedLine> lines, ReadEvening(StrCat(home, "/demo/flood_evening.ndjson")));
-  const TemporaryFolder folder;
+  const base::TemporaryFolder folder("keng-demo");
   const StopSignal stop;
   const std::string feed = StrCat(folder.path(), "/evening.ndjson");
   std::ofstream writer(feed, std::ios::binary);

@@ -50,7 +50,7 @@ int Main(int argc, char** argv) {
   AddIncidentCommands(app, context);
   AddAdminCommands(app, context);
   AddKeyCommands(app, context);
-  // AddBenchCommands(app, context);
+  AddBenchCommands(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
