@@ -1,9 +1,11 @@
 #include "filters/text/fold.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "filters/text/internal/chunk_fold.h"
+#include "filters/text/internal/unicode.h"
 #include "filters/text/internal/vector_fold.h"
 
 namespace keng::filters {
@@ -72,8 +74,68 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
   }
 }
 
+namespace {
+
+// The ASCII letter or digit that a code point folds to where nothing around it matters, 0 for separators, and kAsk for
+// all that needs the whole fold.
+constexpr char kAsk = 1;
+constexpr uint32_t kPlainEnd = 0x1F00;
+
+std::array<char, kPlainEnd> MakePlainTable() {
+  std::array<char, kPlainEnd> table{};
+  for (uint32_t c = 0; c < kPlainEnd; ++c) {
+    const text_internal::CharInfo info = text_internal::Classify(c);
+    switch (info.cls) {
+      case text_internal::CodePointClass::kSeparator:
+        break;
+      case text_internal::CodePointClass::kLatin:
+      case text_internal::CodePointClass::kDigit:
+        table[c] = info.ascii_len == 1 ? info.ascii[0] : kAsk;
+        break;
+      default:
+        table[c] = kAsk;
+    }
+  }
+  return table;
+}
+
+// The map of a text in which each letter gives one folded byte and nothing is split, joined or dropped: nearly every
+// text. Walks both side by side and answers false at the first byte that does not fit.
+bool MapPlain(std::string_view original, std::string_view folded, std::vector<Span>& map) {
+  static const std::array<char, kPlainEnd> kTable = MakePlainTable();
+  map.resize(folded.size());
+  map[0] = Span{};
+  size_t to = 1;
+  const auto size = static_cast<uint32_t>(original.size());
+  for (uint32_t at = 0; at < size;) {
+    const auto lead = static_cast<unsigned char>(original[at]);
+    uint32_t code_point = lead;
+    uint32_t length = 1;
+    if (lead >= 0x80) {
+      const text_internal::Decoded decoded = text_internal::Decode(original, at);
+      code_point = decoded.code_point;
+      length = decoded.length;
+    }
+    const char letter = code_point < kPlainEnd ? kTable[code_point] : kAsk;
+    if (letter == kAsk) return false;
+    if (letter != 0) {
+      if (to >= folded.size() || folded[to] != letter) return false;
+      map[to++] = Span{at, at + length};
+    } else if (folded[to - 1] != ' ') {
+      if (to >= folded.size() || folded[to] != ' ') return false;
+      map[to++] = Span{};
+    }
+    at += length;
+  }
+  if (to < folded.size() && folded[to] == ' ' && folded[to - 1] != ' ') map[to++] = Span{};
+  return to == folded.size();
+}
+
+}  // namespace
+
 void FoldedText::MapAll() const {
   if (!map_.empty()) return;
+  if (MapPlain(original_, text(), map_)) return;
   ChunkFolder chunks;
   std::string text;
   FoldScalar(original_, chunks, text, &map_);
