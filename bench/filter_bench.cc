@@ -87,13 +87,16 @@ class Ours {
     int64_t matches = 0;
     const absl::Time now = absl::Now();
     for (size_t i = 0; i < posts.size(); ++i) {
-      ingest::Post post;
-      parser_.Parse(posts[i], ingest::PostParser::Mode::kStored, now, post);
+      // The way of filters/filter_worker.cc.
+      ingest::PostParser::Brief brief;
+      brief_parser_.ParseBrief(posts[i], brief);
       if (depth == kParse) continue;
-      matcher_.Fold(post.text, result_);
+      matcher_.Fold(brief.text, result_);
       if (depth == kFold) continue;
       matcher_.Scan(result_);
-      if (depth == kScan) continue;
+      if (depth == kScan || !matcher_.HasCandidates()) continue;
+      ingest::Post post;
+      parser_.Parse(posts[i], ingest::PostParser::Mode::kStored, now, post);
       matcher_.Evaluate(post, result_);
       matches += static_cast<int64_t>(result_.rules.size());
     }
@@ -101,6 +104,7 @@ class Ours {
   }
 
  private:
+  ingest::PostParser brief_parser_;
   ingest::PostParser parser_;
   filters::Matcher matcher_;
   filters::MatchResult result_;

@@ -78,6 +78,7 @@ struct FilterWorker::State {
   base::Histogram batch_seconds;
 
   // Of the worker's thread.
+  ingest::PostParser brief_parser;  // its text must outlive the second look at the same record
   ingest::PostParser parser;
   std::shared_ptr<const RuleSet> rules;
   std::unique_ptr<Matcher> matcher;
@@ -92,6 +93,7 @@ struct FilterWorker::State {
   FilterCounts committed ABSL_GUARDED_BY(mutex);
 
   FilterOutcome Process(const stream::Record& record, const FilterKit& current);
+  // `match` holds what the post matched.
   FilterOutcome ProcessPost(const ingest::Post& post, const stream::Record& record,
                             const FilterKit& current);
   void Retract(std::string_view post, std::string_view version);
@@ -144,6 +146,16 @@ FilterOutcome FilterWorker::State::Process(const stream::Record& record, const F
     Retract(record.key, "");
     return FilterOutcome::kRetracted;
   }
+  // Most posts match nothing, and of those nothing but the text is needed.
+  ingest::PostParser::Brief brief;
+  bool scanned = false;
+  if (brief_parser.ParseBrief(record.value, brief) && !brief.edit) {
+    if (brief.created_at < record.time - options.max_age) return FilterOutcome::kLate;
+    matcher->Fold(brief.text, match);
+    matcher->Scan(match);
+    if (!matcher->HasCandidates()) return FilterOutcome::kFilteredOut;
+    scanned = true;
+  }
   ingest::Post post;
   const ingest::DropReason reason =
       parser.Parse(record.value, ingest::PostParser::Mode::kStored, record.time, post);
@@ -159,6 +171,11 @@ FilterOutcome FilterWorker::State::Process(const stream::Record& record, const F
   // A late edit still has its effect on the incidents that its post is part of; a late new post has
   // none.
   if (late && !post.edit) return FilterOutcome::kLate;
+  if (scanned) {
+    matcher->Evaluate(post, match);
+  } else {
+    matcher->Match(post, match);
+  }
   const FilterOutcome outcome = ProcessPost(post, record, current);
   return late ? FilterOutcome::kLate : outcome;
 }
@@ -166,7 +183,6 @@ FilterOutcome FilterWorker::State::Process(const stream::Record& record, const F
 FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
                                                const stream::Record& record,
                                                const FilterKit& current) {
-  matcher->Match(post, match);
   const bool late = post.created_at < record.time - options.max_age;
   std::vector<HitRecord> hits;
   std::vector<std::string> rules_now;

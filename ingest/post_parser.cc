@@ -352,6 +352,17 @@ struct PostParser::State {
 
   DropReason ReadField(Field field, json::value value, Mode mode, Post& post);
 
+  // Memory for a line of `bytes`.
+  void Prepare(size_t bytes) {
+    if (bytes > parser.capacity()) {
+      const size_t capacity = std::max<size_t>(bytes, 2 * parser.capacity());
+      const auto error = parser.allocate(capacity, kDepthMax + 4);
+      KENG_CHECK(!error, "simdjson cannot allocate ", capacity, " bytes");
+    }
+    unescaped.clear();
+    if (unescaped.capacity() < bytes) unescaped.reserve(parser.capacity());
+  }
+
   json::parser parser;
   std::string unescaped;
   uint32_t seen = 0;   // bits of the fields that stood in the object
@@ -485,13 +496,7 @@ DropReason PostParser::Parse(std::string_view text, Mode mode, absl::Time now, P
   failed_field_ = {};
   post = Post{};
   if (text.size() > kLineBytesMax) return DropReason::kTooLong;
-  if (text.size() > state.parser.capacity()) {
-    const size_t capacity = std::max<size_t>(text.size(), 2 * state.parser.capacity());
-    const auto error = state.parser.allocate(capacity, kDepthMax + 4);
-    KENG_CHECK(!error, "simdjson cannot allocate ", capacity, " bytes");
-  }
-  state.unescaped.clear();
-  if (state.unescaped.capacity() < text.size()) state.unescaped.reserve(state.parser.capacity());
+  state.Prepare(text.size());
 
   json::document document;
   const simdjson::padded_string_view padded(text.data(), text.size(), text.size() + kPadding);
@@ -513,6 +518,44 @@ DropReason PostParser::Parse(std::string_view text, Mode mode, absl::Time now, P
   if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
     return DropReason::kJsonSyntax;
   return CheckWhole(state.given, mode, now, post);
+}
+
+bool PostParser::ParseBrief(std::string_view text, Brief& brief) {
+  State& state = *state_;
+  brief = Brief{};
+  if (text.size() > kLineBytesMax) return false;
+  state.Prepare(text.size());
+  json::document document;
+  const simdjson::padded_string_view padded(text.data(), text.size(), text.size() + kPadding);
+  if (state.parser.iterate(padded).get(document)) return false;
+  json::object object;
+  if (document.get_object().get(object)) return false;
+  // In the order of the writer, so that nothing is looked at twice.
+  const auto string = [&](std::string_view key, std::string_view& value) {
+    json::value found;
+    if (object.find_field(key).get(found)) return false;
+    const std::string_view token = TrimRight(found.raw_json_token());
+    if (State::Consume(found) != DropReason::kNone) return false;
+    return state.String(token, value) == DropReason::kNone;
+  };
+  std::string_view kind;
+  std::string_view created;
+  if (!string(kPostFields[kKind], kind) || !string(kPostFields[kText], brief.text) ||
+      !string(kPostFields[kCreatedAt], created)) {
+    return false;
+  }
+  if (kind == "comment") {
+    brief.kind = PostKind::kComment;
+  } else if (kind != "post") {
+    return false;
+  }
+  if (brief.text.size() > kTextBytesMax) return false;
+  const std::optional<absl::Time> time = ParseRfc3339(created);
+  if (!time.has_value()) return false;
+  brief.created_at = *time;
+  bool edit = false;
+  if (!object.find_field(kPostFields[kEdit]).get_bool().get(edit)) brief.edit = edit;
+  return true;
 }
 
 // What no field can tell alone.

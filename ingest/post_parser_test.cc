@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/time/clock.h"
+
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -294,6 +296,49 @@ TEST(PostSchema, NamesTheParsersFields) {
   for (std::string_view field : kPostFields)
     EXPECT_NE(schema.find(base::StrCat("    \"", field, "\": {"), properties), std::string::npos)
         << field;
+}
+
+// ParseBrief says of every canonical post what Parse says, and no to everything else.
+TEST(PostParserBrief, AgreesWithParseOnCanonicalPosts) {
+  const std::string_view texts[] = {"", "ngập tới gối", "a \"quote\" and \\ and\nlines\t", "chữ đậm 😭 {\"text\":\"x\"}"};
+  PostParser full;
+  PostParser brief_parser;
+  for (const std::string_view text : texts) {
+    for (const bool edit : {false, true}) {
+      for (const PostKind kind : {PostKind::kPost, PostKind::kComment, PostKind::kDelete}) {
+        Post post;
+        post.kind = kind;
+        post.edit = edit;
+        post.id = "x:1";
+        post.source = "x \"kind\":\"delete\"";
+        post.url = "https://x.example/text";
+        post.text = kind == PostKind::kDelete ? "" : text;
+        post.created_at = absl::FromUnixMillis(1'789'351'866'123);
+        post.reach.likes = 3;
+        std::string json;
+        AppendPostJson(post, json);
+        const size_t size = json.size();
+        json.resize(size + PostParser::kPadding);
+        const std::string_view line = std::string_view(json).substr(0, size);
+        Post parsed;
+        ASSERT_EQ(full.Parse(line, PostParser::Mode::kStored, absl::Now(), parsed), DropReason::kNone) << json;
+        PostParser::Brief brief;
+        ASSERT_EQ(brief_parser.ParseBrief(line, brief), kind != PostKind::kDelete) << json;
+        if (kind == PostKind::kDelete) continue;
+        EXPECT_EQ(brief.kind, parsed.kind);
+        EXPECT_EQ(brief.edit, parsed.edit);
+        EXPECT_EQ(brief.text, parsed.text);
+        EXPECT_EQ(brief.created_at, parsed.created_at);
+      }
+    }
+  }
+  for (const std::string_view bad : {"", "{", "[]", "{\"id\":\"a\"}", "{\"kind\":\"post\",\"text\":5}",
+                                     "{\"kind\":\"post\",\"text\":\"x\",\"created_at\":\"soon\"}"}) {
+    std::string json(bad);
+    json.resize(bad.size() + PostParser::kPadding);
+    PostParser::Brief brief;
+    EXPECT_FALSE(brief_parser.ParseBrief(std::string_view(json).substr(0, bad.size()), brief)) << bad;
+  }
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ enum class FileMode : uint8_t { kOnce, kFollow };
 struct FileSourceOptions {
   std::string path;
   FileMode mode = FileMode::kFollow;
-  absl::Duration poll_interval = absl::Milliseconds(200);  // of a followed file that stands still
+  absl::Duration poll_interval = absl::Milliseconds(10);  // of a followed file that stands still
   size_t block_bytes = 1 << 20;
   std::ostream* progress = nullptr;  // a progress bar, for kOnce on a terminal; not owned
 };
