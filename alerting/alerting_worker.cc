@@ -40,33 +40,47 @@ std::string ErasureKey(absl::Time time, char kind, std::string_view id) {
 
 }  // namespace
 
-AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams, store::Store& store,
-                               const base::Clock& clock, base::Metrics* metrics)
-    : options_(std::move(options)), streams_(streams), store_(store), clock_(clock), metrics_(metrics) {
+AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams,
+                               store::Store& store, const base::Clock& clock,
+                               base::Metrics* metrics)
+    : options_(std::move(options)),
+      streams_(streams),
+      store_(store),
+      clock_(clock),
+      metrics_(metrics) {
   if (metrics_ == nullptr) return;
-  batch_seconds_ = metrics_->histogram("keng_alerting_batch_seconds", "Time to fold one batch, without waiting",
-                                       base::LatencyBounds());
-  texts_kept_ = metrics_->counter("keng_alerting_texts_kept_total", "Texts taken into the store for alerts to quote");
-  texts_erased_ = metrics_->counter("keng_alerting_texts_erased_total", "Texts erased: deleted or expired");
-  gap_ = metrics_->counter("keng_alerting_expired_unread_total", "Inbox records that retention took unread");
+  batch_seconds_ =
+      metrics_->histogram("keng_alerting_batch_seconds", "Time to fold one batch, without waiting",
+                          base::LatencyBounds());
+  texts_kept_ = metrics_->counter("keng_alerting_texts_kept_total",
+                                  "Texts taken into the store for alerts to quote");
+  texts_erased_ =
+      metrics_->counter("keng_alerting_texts_erased_total", "Texts erased: deleted or expired");
+  gap_ = metrics_->counter("keng_alerting_expired_unread_total",
+                           "Inbox records that retention took unread");
   for (int i = 0; i < kOutcomes; ++i) {
-    outcome_counters_[i] = metrics_->counter("keng_alerting_records_total", "Inbox records by what became of them",
-                                             {{"outcome", std::string(OutcomeName(static_cast<Outcome>(i)))}});
+    outcome_counters_[i] =
+        metrics_->counter("keng_alerting_records_total", "Inbox records by what became of them",
+                          {{"outcome", std::string(OutcomeName(static_cast<Outcome>(i)))}});
   }
   for (int i = 1; i < kAlertReasons; ++i) {
-    alert_counters_[i] = metrics_->counter("keng_alerting_alerts_total", "Alerts decided",
-                                           {{"reason", std::string(AlertReasonName(static_cast<AlertReason>(i)))}});
+    alert_counters_[i] =
+        metrics_->counter("keng_alerting_alerts_total", "Alerts decided",
+                          {{"reason", std::string(AlertReasonName(static_cast<AlertReason>(i)))}});
   }
   for (int i = 0; i < kRingVerdicts; ++i) {
-    ring_counters_[i] = metrics_->counter("keng_alerting_rings_total", "Whether a change of an incident rang",
-                                          {{"verdict", std::string(RingVerdictName(static_cast<RingVerdict>(i)))}});
+    ring_counters_[i] =
+        metrics_->counter("keng_alerting_rings_total", "Whether a change of an incident rang",
+                          {{"verdict", std::string(RingVerdictName(static_cast<RingVerdict>(i)))}});
   }
 }
 
 AlertingWorker::~AlertingWorker() = default;
 
-absl::StatusOr<std::unique_ptr<AlertingWorker>> AlertingWorker::Open(AlertingOptions options, stream::Streams& streams,
-                                                                     store::Store& store, const base::Clock& clock,
+absl::StatusOr<std::unique_ptr<AlertingWorker>> AlertingWorker::Open(AlertingOptions options,
+                                                                     stream::Streams& streams,
+                                                                     store::Store& store,
+                                                                     const base::Clock& clock,
                                                                      base::Metrics* metrics) {
   std::unique_ptr<AlertingWorker> worker(
       new AlertingWorker(std::move(options), streams, store, clock, metrics));
@@ -78,12 +92,14 @@ absl::StatusOr<std::unique_ptr<AlertingWorker>> AlertingWorker::Open(AlertingOpt
 
 absl::Status AlertingWorker::OpenReaders() {
   const int partition = options_.partition;
-  KENG_ASSIGN_OR_RETURN(inbox_, streams_.OpenReader(kAlertingReader, StreamId::kInbox, {partition}));
+  KENG_ASSIGN_OR_RETURN(inbox_,
+                        streams_.OpenReader(kAlertingReader, StreamId::kInbox, {partition}));
   const stream::Offset next = fold_->next_offset();
   if (next > 0) {
     KENG_RETURN_IF_ERROR(inbox_->Seek(partition, next));
   } else {
-    // No store, or a new one: the fold begins with the oldest record kept, whatever was committed before.
+    // No store, or a new one: the fold begins with the oldest record kept, whatever was committed
+    // before.
     for (const stream::PartitionStats& stats : streams_.partition_stats()) {
       if (stats.stream == StreamId::kInbox && stats.partition == partition) {
         KENG_RETURN_IF_ERROR(inbox_->Seek(partition, stats.begin));
@@ -92,7 +108,8 @@ absl::Status AlertingWorker::OpenReaders() {
   }
   KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenReader(kTextsReader, StreamId::kTexts));
   for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
-    KENG_ASSIGN_OR_RETURN(const std::optional<std::string> read, store_.Get(table::kTextsRead, TextsReadKey(p)));
+    KENG_ASSIGN_OR_RETURN(const std::optional<std::string> read,
+                          store_.Get(table::kTextsRead, TextsReadKey(p)));
     if (read.has_value()) {
       KENG_RETURN_IF_ERROR(texts_->Seek(p, static_cast<stream::Offset>(ReadBig(*read))));
     } else {
@@ -113,11 +130,13 @@ absl::Status AlertingWorker::WriteToInbox(const filters::InboxRecord& record) {
   return streams_.Write(set);
 }
 
-// A new owner announces itself, and settings that changed go through the inbox, so that a replay knows them too.
+// A new owner announces itself, and settings that changed go through the inbox, so that a replay
+// knows them too.
 absl::Status AlertingWorker::Begin() {
   stream::WriteSet set;
-  filters::AppendInboxRecord(filters::EpochRecord{.epoch = fold_->row().epoch + 1, .owner = "embedded"},
-                             set.BeginRecord(StreamId::kInbox, options_.desk));
+  filters::AppendInboxRecord(
+      filters::EpochRecord{.epoch = fold_->row().epoch + 1, .owner = "embedded"},
+      set.BeginRecord(StreamId::kInbox, options_.desk));
   set.EndRecord();
   if (!(options_.settings == fold_->row().settings)) {
     filters::AppendInboxRecord(options_.settings, set.BeginRecord(StreamId::kInbox, options_.desk));
@@ -132,14 +151,15 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::RunOnce(absl::Duration time
   if (folded_) return CommitFold();
   if (!begun_) KENG_RETURN_IF_ERROR(Begin());
   const absl::Time now = clock_.Now();
-  // A clock that was set back makes the next tick due at once: better one too many than none for hours.
+  // A clock that was set back makes the next tick due at once: better one too many than none for
+  // hours.
   if (now >= tick_due_ || tick_due_ - now > options_.tick_interval) {
     KENG_RETURN_IF_ERROR(WriteToInbox(filters::TickRecord{.now = now}));
     tick_due_ = now + options_.tick_interval;
     KENG_RETURN_IF_ERROR(EraseExpired());
   }
-  KENG_ASSIGN_OR_RETURN(const auto batch,
-                        inbox_->Read(options_.batch_bytes, std::min(timeout, options_.tick_interval)));
+  KENG_ASSIGN_OR_RETURN(const auto batch, inbox_->Read(options_.batch_bytes,
+                                                       std::min(timeout, options_.tick_interval)));
   if (batch == nullptr) {
     // Deletions must reach the texts also while no hit comes.
     KENG_RETURN_IF_ERROR(DrainTexts());
@@ -181,7 +201,8 @@ absl::Status AlertingWorker::KeepTexts(const stream::RecordBatch& batch) {
     }
     changes->Put(table::kTexts, record.key,
                  Encode(TextRow{.appended_at = record.time, .text = TextOf(record.value)}));
-    changes->Put(table::kErasures, ErasureKey(record.time + kTextsKept, kTextErasure, record.key), "");
+    changes->Put(table::kErasures, ErasureKey(record.time + kTextsKept, kTextErasure, record.key),
+                 "");
     ++kept;
   }
   std::string next;
@@ -215,8 +236,9 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold(const stream::RecordBa
     }
     const auto parsed = parser_.Parse(record.value);
     if (!parsed.ok()) {
-      fold_->Skip(record.offset, record.time,
-                  absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
+      fold_->Skip(
+          record.offset, record.time,
+          absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
       continue;
     }
     KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
@@ -245,15 +267,17 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
   return step;
 }
 
-// Alerts and texts past their time. Not part of the fold: what was delivered is not a function of the inbox.
+// Alerts and texts past their time. Not part of the fold: what was delivered is not a function of
+// the inbox.
 absl::Status AlertingWorker::EraseExpired() {
   std::string end;
   AppendTime(fold_->row().now, end);
   std::vector<std::string> due;
-  KENG_RETURN_IF_ERROR(store_.Scan(table::kErasures, "", end, [&](std::string_view key, std::string_view) {
-    due.emplace_back(key);
-    return due.size() < kErasedAtOnce ? store::Visit::kContinue : store::Visit::kStop;
-  }));
+  KENG_RETURN_IF_ERROR(
+      store_.Scan(table::kErasures, "", end, [&](std::string_view key, std::string_view) {
+        due.emplace_back(key);
+        return due.size() < kErasedAtOnce ? store::Visit::kContinue : store::Visit::kStop;
+      }));
   if (due.empty()) return absl::OkStatus();
   const std::unique_ptr<store::Changes> changes = store_.NewChanges();
   int64_t texts = 0;

@@ -1,19 +1,22 @@
 #ifndef KENG_ALERTING_ALERTING_WORKER_H_
 #define KENG_ALERTING_ALERTING_WORKER_H_
 
-// The alerting stage for one partition of the inbox: reads it in order, folds it into the store (alerting/incident_fold.h),
-// keeps the texts that alerts quote, and writes the ticks that make time pass.
+// The alerting stage for one partition of the inbox: reads it in order, folds it into the store
+// (alerting/incident_fold.h), keeps the texts that alerts quote, and writes the ticks that make
+// time pass.
 //
-// What is durable when: a batch of the inbox becomes incidents, outcomes, alerts in the outbox, counters and position in
-// one store batch; only then is the position told to the stream, which needs it for retention alone. When the store is
-// lost, the fold starts again from the oldest inbox record kept.
+// What is durable when: a batch of the inbox becomes incidents, outcomes, alerts in the outbox,
+// counters and position in one store batch; only then is the position told to the stream, which
+// needs it for retention alone. When the store is lost, the fold starts again from the oldest inbox
+// record kept.
 //
-// Texts come in a stream of their own. Before a batch is folded, `texts` is read to where it ended when the batch had been
-// read; filters write a text before or with its hit, so an alert always finds it.
+// Texts come in a stream of their own. Before a batch is folded, `texts` is read to where it ended
+// when the batch had been read; filters write a text before or with its hit, so an alert always
+// finds it.
 //
-// Life cycle: Open(), then RunOnce() again and again by the owner's thread; destruction at any point is as safe as kill -9.
-// Threads: RunOnce() belongs to one thread; Wake(), outcomes() and lag() may be called by any.
-// Tests: alerting/alerting_worker_test.cc.
+// Life cycle: Open(), then RunOnce() again and again by the owner's thread; destruction at any
+// point is as safe as kill -9. Threads: RunOnce() belongs to one thread; Wake(), outcomes() and
+// lag() may be called by any. Tests: alerting/alerting_worker_test.cc.
 
 #include <atomic>
 #include <cstdint>
@@ -56,17 +59,20 @@ class AlertingWorker {
     std::vector<std::string> changed;  // incidents that an officer would see change
   };
 
-  // All of it must outlive the worker; `metrics` may be null. Errors are those of the store and the streams.
-  static absl::StatusOr<std::unique_ptr<AlertingWorker>> Open(AlertingOptions options, stream::Streams& streams,
-                                                              store::Store& store, const base::Clock& clock,
+  // All of it must outlive the worker; `metrics` may be null. Errors are those of the store and the
+  // streams.
+  static absl::StatusOr<std::unique_ptr<AlertingWorker>> Open(AlertingOptions options,
+                                                              stream::Streams& streams,
+                                                              store::Store& store,
+                                                              const base::Clock& clock,
                                                               base::Metrics* metrics);
   ~AlertingWorker();
   AlertingWorker(const AlertingWorker&) = delete;
   AlertingWorker& operator=(const AlertingWorker&) = delete;
 
   // Folds one batch, or writes a tick that is due; waits up to `timeout` for work.
-  // ResourceExhausted or Unavailable: a write was refused for now and is repeated at the next call. DataLoss: corruption;
-  // the owner must stop.
+  // ResourceExhausted or Unavailable: a write was refused for now and is repeated at the next call.
+  // DataLoss: corruption; the owner must stop.
   absl::StatusOr<Step> RunOnce(absl::Duration timeout);
   void Wake();
 
@@ -76,8 +82,8 @@ class AlertingWorker {
   int64_t lag() const;
 
  private:
-  AlertingWorker(AlertingOptions options, stream::Streams& streams, store::Store& store, const base::Clock& clock,
-                 base::Metrics* metrics);
+  AlertingWorker(AlertingOptions options, stream::Streams& streams, store::Store& store,
+                 const base::Clock& clock, base::Metrics* metrics);
 
   absl::Status OpenReaders();
   absl::Status Begin();

@@ -19,7 +19,8 @@ namespace keng::alerting {
 
 namespace {
 
-constexpr size_t kBandEntriesMax = 256;  // looked at in one band: in a crowd of the same any will do
+constexpr size_t kBandEntriesMax =
+    256;  // looked at in one band: in a crowd of the same any will do
 constexpr size_t kComparedMax = 64;
 
 struct Group {
@@ -43,13 +44,16 @@ class Groups {
     }
     if (groups_.size() == groups_max_) ForgetOldest();
     const uint64_t number = forgotten_ + groups_.size();
-    for (size_t band = 0; band < bands.size(); ++band) index_[Key(band, bands[band])].push_back(number);
+    for (size_t band = 0; band < bands.size(); ++band)
+      index_[Key(band, bands[band])].push_back(number);
     groups_.push_back({.first = id, .sketch = std::move(sketch), .bands = bands});
     return id;
   }
 
  private:
-  static uint64_t Key(size_t band, uint32_t key) { return (static_cast<uint64_t>(band) << 32) | key; }
+  static uint64_t Key(size_t band, uint32_t key) {
+    return (static_cast<uint64_t>(band) << 32) | key;
+  }
 
   // Those with most bands in common first, then the oldest.
   std::vector<uint64_t> Candidates(const store::BandKeys& bands) const {
@@ -107,15 +111,16 @@ int RunGroup(const GroupOptions& options, std::istream& in, std::ostream& out, s
     const size_t size = line.size();
     line.resize(size + ingest::PostParser::kPadding);
     ingest::Post post;
-    const ingest::DropReason reason =
-        parser.Parse(std::string_view(line).substr(0, size), ingest::PostParser::Mode::kTool, now, post);
+    const ingest::DropReason reason = parser.Parse(std::string_view(line).substr(0, size),
+                                                   ingest::PostParser::Mode::kTool, now, post);
     if (reason != ingest::DropReason::kNone) {
-      if (++broken <= 20) err << "line " << number << ": " << ingest::DropReasonName(reason) << "\n";
+      if (++broken <= 20)
+        err << "line " << number << ": " << ingest::DropReasonName(reason) << "\n";
       continue;
     }
     folder.Fold(post.text, folded);
-    const std::string group =
-        groups.Join(std::string(post.id), filters::MakeSketch(post.text, folded.text(), kSketchKey));
+    const std::string group = groups.Join(
+        std::string(post.id), filters::MakeSketch(post.text, folded.text(), kSketchKey));
     answer.assign(R"({"id":)");
     base::AppendJsonString(post.id, answer);
     answer.append(R"(,"group":)");

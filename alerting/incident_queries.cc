@@ -29,7 +29,8 @@ json::object Object(const Incident& incident) {
           {"state", Text(IncidentStateName(incident.state))},
           {"topic", incident.topic},
           {"cell", incident.cell},
-          {"place", incident.place.empty() ? json::value(nullptr) : json::value(json::string(incident.place))},
+          {"place", incident.place.empty() ? json::value(nullptr)
+                                           : json::value(json::string(incident.place))},
           {"severity", Text(filters::SeverityName(incident.severity))},
           {"rule", incident.rule},
           {"title", incident.facts.title_vi},
@@ -50,7 +51,8 @@ absl::Status AppendMembers(const store::View& view, std::string_view id, json::a
         MemberRow row;
         decoded = Decode(value, row);
         if (!decoded.ok()) return store::Visit::kStop;
-        members.push_back(json::object{{"post", row.post}, {"url", row.url}, {"joined_at", Time(row.joined_at)}});
+        members.push_back(
+            json::object{{"post", row.post}, {"url", row.url}, {"joined_at", Time(row.joined_at)}});
         return store::Visit::kContinue;
       }));
   return decoded;
@@ -63,16 +65,18 @@ absl::Status AppendAlerts(const store::View& view, const IncidentRow& row, json:
     if (!alert.has_value()) continue;  // past its time
     json::array deliveries;
     absl::Status decoded;
-    KENG_RETURN_IF_ERROR(
-        view.ScanPrefix(table::kDeliveries, IdPrefix(id), [&](std::string_view, std::string_view value) {
+    KENG_RETURN_IF_ERROR(view.ScanPrefix(
+        table::kDeliveries, IdPrefix(id), [&](std::string_view, std::string_view value) {
           Delivery delivery;
           decoded = Decode(value, delivery);
           if (!decoded.ok()) return store::Visit::kStop;
-          constexpr std::string_view kStates[] = {"pending", "sent", "dead", "suppressed", "digested"};
-          deliveries.push_back(json::object{{"channel", delivery.channel},
-                                            {"state", Text(kStates[static_cast<int>(delivery.state)])},
-                                            {"attempts", delivery.attempts},
-                                            {"error", delivery.last_error}});
+          constexpr std::string_view kStates[] = {"pending", "sent", "dead", "suppressed",
+                                                  "digested"};
+          deliveries.push_back(
+              json::object{{"channel", delivery.channel},
+                           {"state", Text(kStates[static_cast<int>(delivery.state)])},
+                           {"attempts", delivery.attempts},
+                           {"error", delivery.last_error}});
           return store::Visit::kContinue;
         }));
     KENG_RETURN_IF_ERROR(decoded);
@@ -89,25 +93,30 @@ absl::Status AppendAlerts(const store::View& view, const IncidentRow& row, json:
 absl::Status ListIncidents(const store::View& view, const ListOptions& options, std::ostream& out) {
   std::vector<Incident> incidents;
   absl::Status decoded;
-  KENG_RETURN_IF_ERROR(view.Scan(table::kIncidents, "", "", [&](std::string_view, std::string_view value) {
-    IncidentRow row;
-    decoded = Decode(value, row);
-    if (!decoded.ok()) return store::Visit::kStop;
-    if (options.scope == ListScope::kAll || IsLive(row.incident.state)) incidents.push_back(std::move(row.incident));
-    return store::Visit::kContinue;
-  }));
+  KENG_RETURN_IF_ERROR(
+      view.Scan(table::kIncidents, "", "", [&](std::string_view, std::string_view value) {
+        IncidentRow row;
+        decoded = Decode(value, row);
+        if (!decoded.ok()) return store::Visit::kStop;
+        if (options.scope == ListScope::kAll || IsLive(row.incident.state))
+          incidents.push_back(std::move(row.incident));
+        return store::Visit::kContinue;
+      }));
   KENG_RETURN_IF_ERROR(decoded);
   std::sort(incidents.begin(), incidents.end(), [](const Incident& a, const Incident& b) {
     return std::tie(a.opened_at, a.id) < std::tie(b.opened_at, b.id);
   });
-  const size_t skip = incidents.size() > options.incidents_max ? incidents.size() - options.incidents_max : 0;
-  for (size_t i = skip; i < incidents.size(); ++i) out << json::serialize(Object(incidents[i])) << "\n";
+  const size_t skip =
+      incidents.size() > options.incidents_max ? incidents.size() - options.incidents_max : 0;
+  for (size_t i = skip; i < incidents.size(); ++i)
+    out << json::serialize(Object(incidents[i])) << "\n";
   return absl::OkStatus();
 }
 
 absl::Status ShowIncident(const store::View& view, std::string_view id, std::ostream& out) {
   KENG_ASSIGN_OR_RETURN(const auto row, Load<IncidentRow>(view, table::kIncidents, id));
-  if (!row.has_value()) return absl::NotFoundError(base::StrCat("no incident ", id, "; keng incidents list --all"));
+  if (!row.has_value())
+    return absl::NotFoundError(base::StrCat("no incident ", id, "; keng incidents list --all"));
   json::object object = Object(row->incident);
   json::array members;
   json::array alerts;
@@ -122,13 +131,17 @@ absl::Status ShowIncident(const store::View& view, std::string_view id, std::ost
 absl::Status WriteAction(stream::Streams& streams, const store::View& view, std::string_view desk,
                          const filters::ActionRecord& action) {
   using filters::ActionVerb;
-  if (action.id.empty()) return absl::InvalidArgumentError("an action needs an id, so that a repeat is a no-op");
-  if (action.actor.empty()) return absl::InvalidArgumentError("an action needs an actor: who does it is accounted for");
+  if (action.id.empty())
+    return absl::InvalidArgumentError("an action needs an id, so that a repeat is a no-op");
+  if (action.actor.empty())
+    return absl::InvalidArgumentError("an action needs an actor: who does it is accounted for");
   const bool about_incident = !action.incident.empty();
-  const bool wants_incident = action.verb == ActionVerb::kReceived || action.verb == ActionVerb::kResolved ||
-                              action.verb == ActionVerb::kNoise || action.verb == ActionVerb::kReassign;
+  const bool wants_incident =
+      action.verb == ActionVerb::kReceived || action.verb == ActionVerb::kResolved ||
+      action.verb == ActionVerb::kNoise || action.verb == ActionVerb::kReassign;
   if (wants_incident && !about_incident) {
-    return absl::InvalidArgumentError(base::StrCat(filters::ActionVerbName(action.verb), " needs an incident"));
+    return absl::InvalidArgumentError(
+        base::StrCat(filters::ActionVerbName(action.verb), " needs an incident"));
   }
   if (action.verb == ActionVerb::kReassign && action.cell.empty()) {
     return absl::InvalidArgumentError("reassign needs the cell that the incident goes to");
@@ -139,7 +152,8 @@ absl::Status WriteAction(stream::Streams& streams, const store::View& view, std:
   if (about_incident) {
     KENG_ASSIGN_OR_RETURN(const auto known, view.Get(table::kIncidents, action.incident));
     if (!known.has_value()) {
-      return absl::NotFoundError(base::StrCat("no incident ", action.incident, "; keng incidents list"));
+      return absl::NotFoundError(
+          base::StrCat("no incident ", action.incident, "; keng incidents list"));
     }
   }
   stream::WriteSet set;
@@ -158,11 +172,13 @@ std::string IncidentsForPeople(std::string_view lines) {
     const json::object& incident = value.as_object();
     const auto field = [&](const char* key) {
       const json::value* found = incident.if_contains(key);
-      return found != nullptr && found->is_string() ? std::string(found->as_string()) : std::string("-");
+      return found != nullptr && found->is_string() ? std::string(found->as_string())
+                                                    : std::string("-");
     };
-    absl::StrAppendFormat(&text, "%-18s %-9s %-16s %-7s %3d posts %3d people  %s  %s\n", field("id"), field("state"),
-                          field("topic"), field("cell"), incident.at("posts").as_int64(),
-                          incident.at("authors").as_int64(), field("opened_at"), field("title"));
+    absl::StrAppendFormat(&text, "%-18s %-9s %-16s %-7s %3d posts %3d people  %s  %s\n",
+                          field("id"), field("state"), field("topic"), field("cell"),
+                          incident.at("posts").as_int64(), incident.at("authors").as_int64(),
+                          field("opened_at"), field("title"));
     if (const json::value* alerts = incident.if_contains("alerts")) {
       for (const json::value& alert : alerts->as_array()) {
         base::StrAppend(&text, "  alert ", std::string(alert.at("id").as_string()), " ",

@@ -24,12 +24,14 @@ absl::Status StoreOutbox::Put(store::TableId table, std::string_view key, std::s
   return store_.Commit(*changes);
 }
 
-absl::StatusOr<std::vector<Outbox::Entry>> StoreOutbox::Pending(uint64_t after_sequence, size_t entries_max) const {
+absl::StatusOr<std::vector<Outbox::Entry>> StoreOutbox::Pending(uint64_t after_sequence,
+                                                                size_t entries_max) const {
   std::vector<std::pair<uint64_t, std::string>> ids;
   KENG_RETURN_IF_ERROR(store_.Scan(table::kPending, SequenceKey(after_sequence + 1), "",
                                    [&](std::string_view key, std::string_view value) {
                                      ids.emplace_back(ReadBig(key), std::string(value));
-                                     return ids.size() < entries_max ? store::Visit::kContinue : store::Visit::kStop;
+                                     return ids.size() < entries_max ? store::Visit::kContinue
+                                                                     : store::Visit::kStop;
                                    }));
   std::vector<Entry> entries;
   entries.reserve(ids.size());
@@ -45,10 +47,11 @@ absl::StatusOr<std::vector<Outbox::Entry>> StoreOutbox::Pending(uint64_t after_s
 
 absl::StatusOr<int64_t> StoreOutbox::pending_count() const {
   int64_t count = 0;
-  KENG_RETURN_IF_ERROR(store_.Scan(table::kPending, "", "", [&](std::string_view, std::string_view) {
-    ++count;
-    return store::Visit::kContinue;
-  }));
+  KENG_RETURN_IF_ERROR(
+      store_.Scan(table::kPending, "", "", [&](std::string_view, std::string_view) {
+        ++count;
+        return store::Visit::kContinue;
+      }));
   return count;
 }
 
@@ -69,11 +72,11 @@ absl::StatusOr<std::optional<Alert>> StoreOutbox::Find(std::string_view alert_id
 absl::StatusOr<std::vector<Delivery>> StoreOutbox::Deliveries(std::string_view alert_id) const {
   std::vector<Delivery> deliveries;
   absl::Status decoded;
-  KENG_RETURN_IF_ERROR(store_.ScanPrefix(table::kDeliveries, IdPrefix(alert_id),
-                                         [&](std::string_view, std::string_view value) {
-                                           decoded = Decode(value, deliveries.emplace_back());
-                                           return decoded.ok() ? store::Visit::kContinue : store::Visit::kStop;
-                                         }));
+  KENG_RETURN_IF_ERROR(store_.ScanPrefix(
+      table::kDeliveries, IdPrefix(alert_id), [&](std::string_view, std::string_view value) {
+        decoded = Decode(value, deliveries.emplace_back());
+        return decoded.ok() ? store::Visit::kContinue : store::Visit::kStop;
+      }));
   KENG_RETURN_IF_ERROR(decoded);
   return deliveries;
 }
@@ -93,25 +96,31 @@ absl::Status StoreOutbox::Complete(uint64_t sequence, std::string_view alert_id)
 
 absl::StatusOr<std::optional<uint64_t>> StoreOutbox::SequenceOf(std::string_view alert_id) const {
   std::optional<uint64_t> sequence;
-  KENG_RETURN_IF_ERROR(store_.Scan(table::kPending, "", "", [&](std::string_view key, std::string_view value) {
-    if (value != alert_id) return store::Visit::kContinue;
-    sequence = ReadBig(key);
-    return store::Visit::kStop;
-  }));
+  KENG_RETURN_IF_ERROR(
+      store_.Scan(table::kPending, "", "", [&](std::string_view key, std::string_view value) {
+        if (value != alert_id) return store::Visit::kContinue;
+        sequence = ReadBig(key);
+        return store::Visit::kStop;
+      }));
   return sequence;
 }
 
 absl::Status StoreOutbox::Reopen(std::string_view alert_id) {
   base::MutexLock lock(reopen_mutex_);
-  KENG_ASSIGN_OR_RETURN(const std::optional<Alert> alert, Load<Alert>(store_, table::kAlerts, alert_id));
-  if (!alert.has_value()) return absl::NotFoundError(base::StrCat("alert ", alert_id, " is no longer known"));
+  KENG_ASSIGN_OR_RETURN(const std::optional<Alert> alert,
+                        Load<Alert>(store_, table::kAlerts, alert_id));
+  if (!alert.has_value())
+    return absl::NotFoundError(base::StrCat("alert ", alert_id, " is no longer known"));
   KENG_ASSIGN_OR_RETURN(const std::optional<uint64_t> pending, SequenceOf(alert_id));
   if (pending.has_value()) return absl::OkStatus();
-  // After everything that was decided so far, and after what was reopened before; below what the fold gives next.
-  KENG_ASSIGN_OR_RETURN(const std::optional<FoldRow> fold, Load<FoldRow>(store_, table::kFold, fold_key_));
+  // After everything that was decided so far, and after what was reopened before; below what the
+  // fold gives next.
+  KENG_ASSIGN_OR_RETURN(const std::optional<FoldRow> fold,
+                        Load<FoldRow>(store_, table::kFold, fold_key_));
   const uint64_t base_sequence = PendingSequence(fold.has_value() ? fold->alerts_decided : 0);
   uint64_t sequence = base_sequence + 1;
-  KENG_RETURN_IF_ERROR(store_.Scan(table::kPending, SequenceKey(sequence), SequenceKey(base_sequence + (1 << 20)),
+  KENG_RETURN_IF_ERROR(store_.Scan(table::kPending, SequenceKey(sequence),
+                                   SequenceKey(base_sequence + (1 << 20)),
                                    [&](std::string_view key, std::string_view) {
                                      sequence = ReadBig(key) + 1;
                                      return store::Visit::kContinue;
@@ -122,11 +131,12 @@ absl::Status StoreOutbox::Reopen(std::string_view alert_id) {
 absl::StatusOr<std::vector<ShownMessage>> StoreOutbox::Shown(std::string_view incident_id) const {
   std::vector<ShownMessage> messages;
   absl::Status decoded;
-  KENG_RETURN_IF_ERROR(store_.ScanPrefix(table::kShown, incident_id.empty() ? "" : IdPrefix(incident_id),
-                                         [&](std::string_view, std::string_view value) {
-                                           decoded = Decode(value, messages.emplace_back());
-                                           return decoded.ok() ? store::Visit::kContinue : store::Visit::kStop;
-                                         }));
+  KENG_RETURN_IF_ERROR(
+      store_.ScanPrefix(table::kShown, incident_id.empty() ? "" : IdPrefix(incident_id),
+                        [&](std::string_view, std::string_view value) {
+                          decoded = Decode(value, messages.emplace_back());
+                          return decoded.ok() ? store::Visit::kContinue : store::Visit::kStop;
+                        }));
   KENG_RETURN_IF_ERROR(decoded);
   return messages;
 }
@@ -135,7 +145,8 @@ absl::Status StoreOutbox::RecordShown(const ShownMessage& message) {
   return Put(table::kShown, PairKey(message.incident, message.channel), Encode(message));
 }
 
-absl::StatusOr<std::optional<Incident>> StoreOutbox::CurrentIncident(std::string_view incident_id) const {
+absl::StatusOr<std::optional<Incident>> StoreOutbox::CurrentIncident(
+    std::string_view incident_id) const {
   KENG_ASSIGN_OR_RETURN(std::optional<IncidentRow> row,
                         Load<IncidentRow>(store_, table::kIncidents, incident_id));
   if (!row.has_value()) return std::nullopt;

@@ -1,10 +1,12 @@
 #ifndef KENG_ALERTING_STORE_OUTBOX_H_
 #define KENG_ALERTING_STORE_OUTBOX_H_
 
-// The outbox in the store. The fold puts alerts into it with its own batches; everything here is a batch of its own, so
-// that what a channel accepted is durable by itself and in no order with the fold.
+// The outbox in the store. The fold puts alerts into it with its own batches; everything here is a
+// batch of its own, so that what a channel accepted is durable by itself and in no order with the
+// fold.
 //
-// Thread-safe: the fold writes other tables (but for kAlerts and kPending, of which it only adds keys).
+// Thread-safe: the fold writes other tables (but for kAlerts and kPending, of which it only adds
+// keys).
 //
 // Tests: alerting/store_outbox_test.cc.
 
@@ -24,10 +26,12 @@ namespace keng::alerting {
 
 class StoreOutbox final : public Outbox {
  public:
-  // `store` must outlive the outbox. `partition` of the inbox, whose fold says whether ringing is paused.
+  // `store` must outlive the outbox. `partition` of the inbox, whose fold says whether ringing is
+  // paused.
   explicit StoreOutbox(store::Store& store, int partition = 0);
 
-  absl::StatusOr<std::vector<Entry>> Pending(uint64_t after_sequence, size_t entries_max) const override;
+  absl::StatusOr<std::vector<Entry>> Pending(uint64_t after_sequence,
+                                             size_t entries_max) const override;
   absl::StatusOr<std::optional<Alert>> Find(std::string_view alert_id) const override;
   absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const override;
   absl::Status Record(const Delivery& delivery) override;
@@ -35,7 +39,8 @@ class StoreOutbox final : public Outbox {
   absl::Status Reopen(std::string_view alert_id) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
   absl::Status RecordShown(const ShownMessage& message) override;
-  absl::StatusOr<std::optional<Incident>> CurrentIncident(std::string_view incident_id) const override;
+  absl::StatusOr<std::optional<Incident>> CurrentIncident(
+      std::string_view incident_id) const override;
   absl::StatusOr<std::optional<std::string>> Text(std::string_view post_id) const override;
   bool paused() const override;
 

@@ -1,6 +1,5 @@
 #include "alerting/verify_fold.h"
 
-
 #include <filesystem>
 #include <map>
 
@@ -28,9 +27,9 @@ absl::Status Refold(stream::Streams& streams, int partition, int64_t end, store:
     for (const stream::Record& record : batch->records()) {
       if (record.offset >= end) break;
       if (record.offset != fold->next_offset()) {
-        return absl::FailedPreconditionError(
-            base::StrCat("the inbox begins at record ", record.offset,
-                         ": retention took what stood before, and a fold from empty cannot be compared"));
+        return absl::FailedPreconditionError(base::StrCat(
+            "the inbox begins at record ", record.offset,
+            ": retention took what stood before, and a fold from empty cannot be compared"));
       }
       if (record.tombstone) {
         fold->Skip(record.offset, record.time, Outcome::kBroken);
@@ -38,8 +37,9 @@ absl::Status Refold(stream::Streams& streams, int partition, int64_t end, store:
       }
       const auto parsed = parser.Parse(record.value);
       if (!parsed.ok()) {
-        fold->Skip(record.offset, record.time,
-                   absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
+        fold->Skip(
+            record.offset, record.time,
+            absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
         continue;
       }
       KENG_RETURN_IF_ERROR(fold->Apply(record.key, record.offset, record.time, *parsed).status());
@@ -49,7 +49,8 @@ absl::Status Refold(stream::Streams& streams, int partition, int64_t end, store:
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::map<std::string, std::string>> Rows(const store::View& view, store::TableId table) {
+absl::StatusOr<std::map<std::string, std::string>> Rows(const store::View& view,
+                                                        store::TableId table) {
   std::map<std::string, std::string> rows;
   KENG_RETURN_IF_ERROR(view.Scan(table, "", "", [&](std::string_view key, std::string_view value) {
     rows.emplace(key, value);
@@ -69,11 +70,12 @@ std::string Printable(const std::string& key) {
 absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::View& view) {
   const base::TemporaryFolder folder("keng-verify");
   const base::RealClock clock;
-  KENG_ASSIGN_OR_RETURN(const auto fresh,
-                        store::Store::Open({.path = folder.path() + "/store", .layout = std::string(kStateLayout)},
-                                           clock, nullptr));
+  KENG_ASSIGN_OR_RETURN(const auto fresh, store::Store::Open({.path = folder.path() + "/store",
+                                                              .layout = std::string(kStateLayout)},
+                                                             clock, nullptr));
   for (int partition = 0; partition < streams.partitions(stream::StreamId::kInbox); ++partition) {
-    KENG_ASSIGN_OR_RETURN(const auto row, Load<FoldRow>(view, table::kFold, base::StrCat("inbox/", partition)));
+    KENG_ASSIGN_OR_RETURN(const auto row,
+                          Load<FoldRow>(view, table::kFold, base::StrCat("inbox/", partition)));
     if (row.has_value()) KENG_RETURN_IF_ERROR(Refold(streams, partition, row->next_offset, *fresh));
   }
   for (const store::TableId table : kFoldTables) {
@@ -85,12 +87,14 @@ absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::Vi
         return base::StrCat("table ", static_cast<int>(table), " lacks the row ", Printable(key));
       }
       if (found->second != value) {
-        return base::StrCat("table ", static_cast<int>(table), " differs in the row ", Printable(key));
+        return base::StrCat("table ", static_cast<int>(table), " differs in the row ",
+                            Printable(key));
       }
     }
     for (const auto& [key, value] : stored) {
       if (folded.count(key) == 0) {
-        return base::StrCat("table ", static_cast<int>(table), " has the row ", Printable(key), " too many");
+        return base::StrCat("table ", static_cast<int>(table), " has the row ", Printable(key),
+                            " too many");
       }
     }
   }

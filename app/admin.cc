@@ -23,7 +23,10 @@ using net::ServerRequest;
 using net::ServerResponse;
 
 ServerResponse Lines(std::string lines) {
-  return {.status = 200, .content_type = "application/x-ndjson", .body = std::move(lines), .headers = {}};
+  return {.status = 200,
+          .content_type = "application/x-ndjson",
+          .body = std::move(lines),
+          .headers = {}};
 }
 
 json::string Text(std::string_view text) { return json::string(text.data(), text.size()); }
@@ -32,10 +35,12 @@ json::string Text(std::string_view text) { return json::string(text.data(), text
 absl::StatusOr<std::map<std::string, std::string>> Fields(const ServerRequest& request) {
   boost::system::error_code error;
   const json::value body = json::parse(request.body, error);
-  if (error || !body.is_object()) return absl::InvalidArgumentError("the body must be a JSON object");
+  if (error || !body.is_object())
+    return absl::InvalidArgumentError("the body must be a JSON object");
   std::map<std::string, std::string> fields;
   for (const auto& [key, value] : body.as_object()) {
-    if (!value.is_string()) return absl::InvalidArgumentError(StrCat("\"", std::string(key), "\" must be a text"));
+    if (!value.is_string())
+      return absl::InvalidArgumentError(StrCat("\"", std::string(key), "\" must be a text"));
     fields[std::string(key)] = std::string(value.as_string());
   }
   return fields;
@@ -50,9 +55,10 @@ ServerResponse Act(const AdminTargets& targets, const ServerRequest& request) {
   };
   const auto verb = filters::ActionVerbByName(field("verb"));
   if (!verb.has_value()) {
-    return ErrorAnswer(absl::InvalidArgumentError(
-        StrCat("\"", field("verb"),
-               "\" is no action; expected received, resolved, noise, silence, reassign, pause or resume")));
+    return ErrorAnswer(
+        absl::InvalidArgumentError(StrCat("\"", field("verb"),
+                                          "\" is no action; expected received, resolved, noise, "
+                                          "silence, reassign, pause or resume")));
   }
   filters::ActionRecord action;
   action.id = field("id");
@@ -65,10 +71,12 @@ ServerResponse Act(const AdminTargets& targets, const ServerRequest& request) {
   if (const std::string until = field("until"); !until.empty()) {
     std::string error;
     if (!absl::ParseTime(absl::RFC3339_full, until, &action.until, &error)) {
-      return ErrorAnswer(absl::InvalidArgumentError(StrCat("until is \"", until, "\"; expected RFC 3339")));
+      return ErrorAnswer(
+          absl::InvalidArgumentError(StrCat("until is \"", until, "\"; expected RFC 3339")));
     }
   }
-  const absl::Status written = alerting::WriteAction(*targets.streams, *targets.store, targets.desk, action);
+  const absl::Status written =
+      alerting::WriteAction(*targets.streams, *targets.store, targets.desk, action);
   if (!written.ok()) return ErrorAnswer(written);
   return ServerResponse::Json(202, json::serialize(json::object{{"id", action.id}}));
 }
@@ -76,7 +84,8 @@ ServerResponse Act(const AdminTargets& targets, const ServerRequest& request) {
 ServerResponse DeadLines(const AdminTargets& targets, const ServerRequest& request) {
   std::ostringstream out;
   const auto listed = alerting::DeadList(
-      *targets.streams, {.stage = request.query_value("stage"), .form = alerting::OutputForm::kJson}, out);
+      *targets.streams,
+      {.stage = request.query_value("stage"), .form = alerting::OutputForm::kJson}, out);
   return listed.ok() ? Lines(out.str()) : ErrorAnswer(listed.status());
 }
 
@@ -100,8 +109,8 @@ ServerResponse TapStream(const AdminTargets& targets, const ServerRequest& reque
   const std::string name = request.query_value("stream");
   const auto stream = stream::StreamByName(name);
   if (!stream.has_value()) {
-    return ErrorAnswer(absl::InvalidArgumentError(
-        StrCat("\"", name, "\" is no stream; expected posts, inbox, texts, alerts, control or dead")));
+    return ErrorAnswer(absl::InvalidArgumentError(StrCat(
+        "\"", name, "\" is no stream; expected posts, inbox, texts, alerts, control or dead")));
   }
   TapRequest tap{.stream = *stream};
   int64_t newest = 0;
@@ -117,7 +126,8 @@ ServerResponse TapStream(const AdminTargets& targets, const ServerRequest& reque
   if (!result.ok()) return ErrorAnswer(result.status());
   ServerResponse response = Lines(result->lines);
   std::string next;
-  for (const auto& [index, offset] : result->next) base::StrAppend(&next, index == 0 ? "" : ",", offset);
+  for (const auto& [index, offset] : result->next)
+    base::StrAppend(&next, index == 0 ? "" : ",", offset);
   response.headers.emplace_back("X-Keng-Next", next);
   return response;
 }
@@ -126,7 +136,8 @@ ServerResponse Forget(const AdminTargets& targets, const ServerRequest& request)
   const auto fields = Fields(request);
   if (!fields.ok()) return ErrorAnswer(fields.status());
   const auto post = fields->find("post");
-  if (post == fields->end()) return ErrorAnswer(absl::InvalidArgumentError("\"post\" is missing: an id or a link"));
+  if (post == fields->end())
+    return ErrorAnswer(absl::InvalidArgumentError("\"post\" is missing: an id or a link"));
   const auto forgotten = targets.forget(post->second);
   if (!forgotten.ok()) return ErrorAnswer(forgotten.status());
   return ServerResponse::Json(200, json::serialize(json::object{{"posts", *forgotten}}));
@@ -139,36 +150,41 @@ ServerResponse ErrorAnswer(const absl::Status& error) {
   if (absl::IsInvalidArgument(error) || absl::IsFailedPrecondition(error)) status = 400;
   if (absl::IsNotFound(error)) status = 404;
   if (absl::IsResourceExhausted(error) || absl::IsUnavailable(error)) status = 503;
-  return ServerResponse::Json(status, json::serialize(json::object{{"error", Text(std::string(error.message()))}}));
+  return ServerResponse::Json(
+      status, json::serialize(json::object{{"error", Text(std::string(error.message()))}}));
 }
 
 std::vector<HttpRoute> AdminRoutes(const AdminTargets& targets) {
   const auto route = [&targets](std::string method, std::string path, auto handler) {
     return HttpRoute{.method = std::move(method),
                      .path = std::move(path),
-                     .handler = [targets, handler](const ServerRequest& request) { return handler(targets, request); }};
+                     .handler = [targets, handler](const ServerRequest& request) {
+                       return handler(targets, request);
+                     }};
   };
   return {
       route("GET", "/v1/status",
             [](const AdminTargets& t, const ServerRequest& request) {
               const PipelineStatus status = t.pipeline->status();
-              return request.query_value("text").empty() ? ServerResponse::Json(200, StatusJson(status))
-                                                         : ServerResponse::Text(200, StatusText(status));
+              return request.query_value("text").empty()
+                         ? ServerResponse::Json(200, StatusJson(status))
+                         : ServerResponse::Text(200, StatusText(status));
             }),
       route("GET", "/v1/incidents",
             [](const AdminTargets& t, const ServerRequest& request) {
               std::ostringstream out;
               const absl::Status listed = alerting::ListIncidents(
                   *t.store,
-                  {.scope = request.query_value("all").empty() ? alerting::ListScope::kLive : alerting::ListScope::kAll},
+                  {.scope = request.query_value("all").empty() ? alerting::ListScope::kLive
+                                                               : alerting::ListScope::kAll},
                   out);
               return listed.ok() ? Lines(out.str()) : ErrorAnswer(listed);
             }),
       route("GET", "/v1/incidents/*",
             [](const AdminTargets& t, const ServerRequest& request) {
               std::ostringstream out;
-              const absl::Status shown =
-                  alerting::ShowIncident(*t.store, request.path.substr(std::string_view("/v1/incidents/").size()), out);
+              const absl::Status shown = alerting::ShowIncident(
+                  *t.store, request.path.substr(std::string_view("/v1/incidents/").size()), out);
               return shown.ok() ? ServerResponse::Json(200, out.str()) : ErrorAnswer(shown);
             }),
       route("POST", "/v1/actions", Act),

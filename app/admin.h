@@ -1,11 +1,12 @@
 #ifndef KENG_APP_ADMIN_H_
 #define KENG_APP_ADMIN_H_
 
-// What the running program answers: the admin socket (a unix socket of mode 0600 in the data folder, for `keng incidents`,
-// `pause`, `forget`, `dead`, `tap`, `top`) and, on the metrics address, /metrics, /healthz and /readyz. Each is a table of
-// routes for net/http_server.h.
+// What the running program answers: the admin socket (a unix socket of mode 0600 in the data
+// folder, for `keng incidents`, `pause`, `forget`, `dead`, `tap`, `top`) and, on the metrics
+// address, /metrics, /healthz and /readyz. Each is a table of routes for net/http_server.h.
 //
-// Threads: handlers run on the server's threads; what AdminTargets points to is thread-safe and outlives the servers.
+// Threads: handlers run on the server's threads; what AdminTargets points to is thread-safe and
+// outlives the servers.
 
 #include <functional>
 #include <string>
@@ -38,7 +39,8 @@ struct AdminTargets {
 std::vector<net::HttpRoute> AdminRoutes(const AdminTargets& targets);
 std::vector<net::HttpRoute> MetricsRoutes(const AdminTargets& targets);
 
-// The HTTP answer for an error: 400 for InvalidArgument, 404 for NotFound, 503 for what may pass, else 500; the body is
+// The HTTP answer for an error: 400 for InvalidArgument, 404 for NotFound, 503 for what may pass,
+// else 500; the body is
 // {"error": message}.
 net::ServerResponse ErrorAnswer(const absl::Status& error);
 

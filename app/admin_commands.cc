@@ -30,8 +30,8 @@ struct AdminFlags {
 };
 
 // Sends one request; prints what went wrong. The body of a good answer, or nullopt.
-std::optional<std::string> Ask(CommandContext& context, std::string_view method, const std::string& target,
-                               const std::string& body) {
+std::optional<std::string> Ask(CommandContext& context, std::string_view method,
+                               const std::string& target, const std::string& body) {
   Config config;
   if (!context.Load(config)) return std::nullopt;
   const auto answer = CallAdmin(AdminSocketPath(config), method, target, body);
@@ -49,9 +49,11 @@ std::optional<std::string> Ask(CommandContext& context, std::string_view method,
 
 void SetRinging(CommandContext& context, const AdminFlags& flags, const std::string& verb) {
   const std::string id = StrCat("cli-", verb, "-", absl::ToUnixNanos(absl::Now()), "-", getpid());
-  const json::object body = {{"verb", verb}, {"id", id}, {"actor", flags.actor}, {"note", flags.note}};
+  const json::object body = {
+      {"verb", verb}, {"id", id}, {"actor", flags.actor}, {"note", flags.note}};
   if (Ask(context, "POST", "/v1/actions", json::serialize(body)).has_value()) {
-    std::cout << (verb == "pause" ? "ringing is paused; everything else goes on\n" : "ringing goes on\n");
+    std::cout << (verb == "pause" ? "ringing is paused; everything else goes on\n"
+                                  : "ringing goes on\n");
   }
 }
 
@@ -62,7 +64,8 @@ void Top(CommandContext& context, const AdminFlags& flags) {
   const bool people = context.form() == OutputForm::kPeople;
   do {
     const auto answer =
-        CallAdmin(AdminSocketPath(config), "GET", people ? "/v1/status?text=1" : "/v1/status", "", absl::Seconds(5));
+        CallAdmin(AdminSocketPath(config), "GET", people ? "/v1/status?text=1" : "/v1/status", "",
+                  absl::Seconds(5));
     if (!answer.ok()) return context.Fail(answer.status());
     if (people && !flags.once) std::cout << "\x1b[H\x1b[2J";
     std::cout << answer->body << (people ? "" : "\n") << std::flush;
@@ -77,13 +80,15 @@ void TapCommand(CommandContext& context, const AdminFlags& flags) {
   const StopSignal stop;
   std::string from;
   do {
-    const auto answer = CallAdmin(AdminSocketPath(config), "GET", from.empty() ? base : StrCat(base, "&from=", from), "");
+    const auto answer = CallAdmin(AdminSocketPath(config), "GET",
+                                  from.empty() ? base : StrCat(base, "&from=", from), "");
     if (absl::IsNotFound(answer.status()) && !flags.follow) {
       // Nobody runs: the streams are read as they stand.
       const auto offline = OpenStreamsReadOnly(config);
       if (!offline.ok()) return context.Fail(offline.status());
       const auto stream = stream::StreamByName(flags.stream);
-      const auto result = Tap(**offline, {.stream = *stream, .newest = flags.newest, .records_max = INT64_MAX});
+      const auto result =
+          Tap(**offline, {.stream = *stream, .newest = flags.newest, .records_max = INT64_MAX});
       if (!result.ok()) return context.Fail(result.status());
       std::cout << result->lines;
       return;
@@ -103,16 +108,18 @@ void TapCommand(CommandContext& context, const AdminFlags& flags) {
 void DeadListCommand(CommandContext& context, const AdminFlags& flags) {
   Config config;
   if (!context.Load(config)) return;
-  const auto answer = CallAdmin(AdminSocketPath(config), "GET", StrCat("/v1/dead?stage=", flags.stage), "");
+  const auto answer =
+      CallAdmin(AdminSocketPath(config), "GET", StrCat("/v1/dead?stage=", flags.stage), "");
   if (answer.ok() && answer->status < 300) {
     std::cout << answer->body;
     return;
   }
   const auto offline = OpenStreamsReadOnly(config);
   if (!offline.ok()) return context.Fail(offline.status());
-  const auto form =
-      context.form() == OutputForm::kPeople ? alerting::OutputForm::kText : alerting::OutputForm::kJson;
-  const auto listed = alerting::DeadList(**offline, {.stage = flags.stage, .form = form}, std::cout);
+  const auto form = context.form() == OutputForm::kPeople ? alerting::OutputForm::kText
+                                                          : alerting::OutputForm::kJson;
+  const auto listed =
+      alerting::DeadList(**offline, {.stage = flags.stage, .form = form}, std::cout);
   if (!listed.ok()) context.Fail(listed.status());
 }
 
@@ -123,8 +130,9 @@ void AddAdminCommands(CLI::App& app, CommandContext& context) {
   const char* login = getlogin();
   flags->actor = login == nullptr ? "cli" : login;
   for (const std::string verb : {"pause", "resume"}) {
-    CLI::App* command = app.add_subcommand(verb, verb == "pause" ? "Stop ringing; everything else goes on"
-                                                                 : "Ring again; what waited too long comes in a digest");
+    CLI::App* command = app.add_subcommand(
+        verb, verb == "pause" ? "Stop ringing; everything else goes on"
+                              : "Ring again; what waited too long comes in a digest");
     command->add_option("--actor", flags->actor, "Who does it (accounted for)");
     command->add_option("--note", flags->note, "Why");
     command->callback([flags, verb, &context] { SetRinging(context, *flags, verb); });
@@ -132,7 +140,8 @@ void AddAdminCommands(CLI::App& app, CommandContext& context) {
   CLI::App* forget = app.add_subcommand("forget", "Erase a post by hand, everywhere");
   forget->add_option("post", flags->post, "Its id or its link")->required();
   forget->callback([flags, &context] {
-    if (const auto answer = Ask(context, "POST", "/v1/forget", json::serialize(json::object{{"post", flags->post}}))) {
+    if (const auto answer = Ask(context, "POST", "/v1/forget",
+                                json::serialize(json::object{{"post", flags->post}}))) {
       std::cout << *answer << "\n";
     }
   });
@@ -140,20 +149,23 @@ void AddAdminCommands(CLI::App& app, CommandContext& context) {
   CLI::App* list = dead->add_subcommand("list", "What was put aside, and why");
   list->add_option("--stage", flags->stage, "ingest, filters or alerting");
   list->callback([flags, &context] { DeadListCommand(context, *flags); });
-  CLI::App* replay = dead->add_subcommand("replay", "Try dead deliveries again, with the same alert ids");
+  CLI::App* replay =
+      dead->add_subcommand("replay", "Try dead deliveries again, with the same alert ids");
   replay->add_option("--alert", flags->alert, "Only this alert");
   replay->add_option("--channel", flags->channel, "Only this channel");
   replay->callback([flags, &context] {
     json::object body;
     if (!flags->alert.empty()) body["alert"] = flags->alert;
     if (!flags->channel.empty()) body["channel"] = flags->channel;
-    if (const auto answer = Ask(context, "POST", "/v1/dead/replay", json::serialize(body))) std::cout << *answer << "\n";
+    if (const auto answer = Ask(context, "POST", "/v1/dead/replay", json::serialize(body)))
+      std::cout << *answer << "\n";
   });
   CLI::App* tap = app.add_subcommand("tap", "Look at a stream live");
   tap->add_option("stream", flags->stream, "Which")
       ->required()
       ->check(CLI::IsMember({"posts", "inbox", "texts", "alerts", "control", "dead"}));
-  tap->add_option("--newest", flags->newest, "How many records of each partition to begin with")->check(CLI::Range(0, 1'000'000));
+  tap->add_option("--newest", flags->newest, "How many records of each partition to begin with")
+      ->check(CLI::Range(0, 1'000'000));
   tap->add_flag("--follow,-f", flags->follow, "Go on with what comes");
   tap->callback([flags, &context] { TapCommand(context, *flags); });
   CLI::App* top = app.add_subcommand("top", "What came in, what became of it, how late we are");

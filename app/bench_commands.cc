@@ -10,26 +10,36 @@
 namespace keng::app {
 
 void AddBenchCommands(CLI::App& app, CommandContext& context) {
-  CLI::App* bench = app.add_subcommand("bench", "The measured figures of this machine")->require_subcommand(1);
+  CLI::App* bench =
+      app.add_subcommand("bench", "The measured figures of this machine")->require_subcommand(1);
 
   const auto filter_options = std::make_shared<bench::FilterBenchOptions>();
-  CLI::App* filter = bench->add_subcommand("filter", "The filter stage on one core beside the bare loop");
-  filter->add_option("--phrases", filter_options->phrases, "Phrases in the rule set")->check(CLI::Range(10, 1'000'000));
+  CLI::App* filter =
+      bench->add_subcommand("filter", "The filter stage on one core beside the bare loop");
+  filter->add_option("--phrases", filter_options->phrases, "Phrases in the rule set")
+      ->check(CLI::Range(10, 1'000'000));
   filter->add_option("--posts", filter_options->posts, "Posts")->check(CLI::Range(100, 10'000'000));
-  filter->add_option("--rounds", filter_options->rounds, "Rounds, in turns with the bare loop")->check(CLI::Range(1, 1000));
-  filter->add_option("--hits", filter_options->hit_share, "Share of posts that hold a phrase on purpose")
+  filter->add_option("--rounds", filter_options->rounds, "Rounds, in turns with the bare loop")
+      ->check(CLI::Range(1, 1000));
+  filter
+      ->add_option("--hits", filter_options->hit_share,
+                   "Share of posts that hold a phrase on purpose")
       ->check(CLI::Range(0.0, 1.0));
-  filter->add_option("--posts-file", filter_options->posts_file, "JSON lines in place of made posts");
+  filter->add_option("--posts-file", filter_options->posts_file,
+                     "JSON lines in place of made posts");
   filter->callback([filter_options, &context] {
     if (context.format == "json") filter_options->form = bench::ReportForm::kJson;
     context.status = bench::RunFilterBench(*filter_options, std::cout, std::cerr);
   });
 
   const auto line_options = std::make_shared<LineBenchOptions>();
-  CLI::App* line = bench->add_subcommand("line", "The whole line: file in, file channel out, embedded streams");
+  CLI::App* line =
+      bench->add_subcommand("line", "The whole line: file in, file channel out, embedded streams");
   line->add_option("--posts", line_options->posts, "Posts")->check(CLI::Range(1000, 100'000'000));
-  line->add_option("--rate", line_options->rate, "Posts per second; 0: as fast as it goes")->check(CLI::Range(0, 10'000'000));
-  line->add_option("--hits", line_options->hit_share, "Share of posts that are hits")->check(CLI::Range(0.0, 1.0));
+  line->add_option("--rate", line_options->rate, "Posts per second; 0: as fast as it goes")
+      ->check(CLI::Range(0, 10'000'000));
+  line->add_option("--hits", line_options->hit_share, "Share of posts that are hits")
+      ->check(CLI::Range(0.0, 1.0));
   line->add_option("--home", line_options->home, "The source folder: rules/ is read from it");
   line->add_option("--data", line_options->data_dir, "Where to work (default: a temporary folder)");
   line->callback([line_options, &context] {

@@ -33,30 +33,37 @@ constexpr size_t kChunkBytes = size_t{4} << 20;
 
 // A word for each topic that no made syllable contains.
 constexpr std::pair<std::string_view, std::string_view> kTopics[] = {
-    {"flooding", "ngập lút bánh"}, {"road-damage", "ổ voi giữa lộ"}, {"rubbish", "rác chất đống"},
-    {"water-outage", "cúp nước từ sáng"}, {"power-outage", "cúp điện cả xóm"}, {"erosion", "sạt lở mé sông"},
-    {"bridge", "cầu sắt gãy lan can"}, {"fire", "cháy nhà cháy xóm"}};
+    {"flooding", "ngập lút bánh"},       {"road-damage", "ổ voi giữa lộ"},
+    {"rubbish", "rác chất đống"},        {"water-outage", "cúp nước từ sáng"},
+    {"power-outage", "cúp điện cả xóm"}, {"erosion", "sạt lở mé sông"},
+    {"bridge", "cầu sắt gãy lan can"},   {"fire", "cháy nhà cháy xóm"}};
 
 std::string Rules() {
   std::string yaml = "rules:\n";
   for (const auto& [topic, phrase] : kTopics) {
-    base::StrAppend(&yaml, "  - {id: bench-", topic, ", topic: ", topic, ", place: required, any: [", phrase,
-                    "], title: {vi: ", topic, ", en: ", topic, "}}\n");
+    base::StrAppend(&yaml, "  - {id: bench-", topic, ", topic: ", topic,
+                    ", place: required, any: [", phrase, "], title: {vi: ", topic, ", en: ", topic,
+                    "}}\n");
   }
   return yaml;
 }
 
 std::string ConfigText(const std::string& home, const std::string& folder) {
-  return StrCat("data_dir: ", folder, "/data\nrules: [", folder, "/rules.yaml]\nplaces: ", home, "/rules/places\ncells: ",
-                home, "/rules/cells.yaml\nmetrics_listen: \"\"\nalerts: {rings_per_cell_hour_max: 100000}\nsources:\n"
-                "  - {name: bench, type: file, path: ", folder, "/posts.ndjson, follow: true, purpose: bench, "
-                "owner: bench, until: 2099-12-31}\nchannels:\n  - {name: file, type: file, path: ", folder,
-                "/alerts.jsonl}\ncell_channels:\n  \"91\": [file]\n");
+  return StrCat("data_dir: ", folder, "/data\nrules: [", folder, "/rules.yaml]\nplaces: ", home,
+                "/rules/places\ncells: ", home,
+                "/rules/cells.yaml\nmetrics_listen: \"\"\nalerts: {rings_per_cell_hour_max: "
+                "100000}\nsources:\n"
+                "  - {name: bench, type: file, path: ",
+                folder,
+                "/posts.ndjson, follow: true, purpose: bench, "
+                "owner: bench, until: 2099-12-31}\nchannels:\n  - {name: file, type: file, path: ",
+                folder, "/alerts.jsonl}\ncell_channels:\n  \"91\": [file]\n");
 }
 
 // Names of the units served, as a resident writes them.
 absl::StatusOr<std::vector<std::string>> Wards(const std::string& home) {
-  KENG_ASSIGN_OR_RETURN(const auto gazetteer, filters::Gazetteer::Load({StrCat(home, "/rules/places")}));
+  KENG_ASSIGN_OR_RETURN(const auto gazetteer,
+                        filters::Gazetteer::Load({StrCat(home, "/rules/places")}));
   std::vector<std::string> wards;
   for (const filters::Place& place : gazetteer->places()) {
     if (place.served && !place.old && place.level == filters::PlaceLevel::kUnit) {
@@ -95,7 +102,8 @@ double PlainWriteSeconds(const std::string& path, int64_t bytes) {
   KENG_CHECK(file >= 0, "cannot write ", path);
   const absl::Time begin = absl::Now();
   for (int64_t left = 2 * bytes; left > 0; left -= static_cast<int64_t>(block.size())) {
-    KENG_CHECK(write(file, block.data(), block.size()) == static_cast<ssize_t>(block.size()), "short write");
+    KENG_CHECK(write(file, block.data(), block.size()) == static_cast<ssize_t>(block.size()),
+               "short write");
   }
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   close(file);
@@ -103,7 +111,8 @@ double PlainWriteSeconds(const std::string& path, int64_t bytes) {
   return seconds;
 }
 
-// The upper bound of the bucket in which quantile `q` of a histogram lies, from the exposition text. Seconds.
+// The upper bound of the bucket in which quantile `q` of a histogram lies, from the exposition
+// text. Seconds.
 double Quantile(const std::string& exposition, const std::string& name, double q) {
   std::map<double, double> sums;  // bound -> cumulative count, summed over labels
   std::istringstream in(exposition);
@@ -138,7 +147,8 @@ int64_t PeakRssBytes() {
 
 }  // namespace
 
-absl::StatusOr<int> RunLineBench(const LineBenchOptions& options, LineReport form, std::ostream& out) {
+absl::StatusOr<int> RunLineBench(const LineBenchOptions& options, LineReport form,
+                                 std::ostream& out) {
   const std::string home = std::filesystem::absolute(options.home).lexically_normal().string();
   const base::TemporaryFolder temporary("keng-bench");
   const std::string folder = options.data_dir.empty() ? temporary.path() : options.data_dir;
@@ -162,7 +172,8 @@ absl::StatusOr<int> RunLineBench(const LineBenchOptions& options, LineReport for
     write_chunk();
   }
   const base::RealClock clock;
-  KENG_ASSIGN_OR_RETURN(const Config config, ParseConfig(StrCat(folder, "/keng.yaml"), ConfigText(home, folder)));
+  KENG_ASSIGN_OR_RETURN(const Config config,
+                        ParseConfig(StrCat(folder, "/keng.yaml"), ConfigText(home, folder)));
   KENG_ASSIGN_OR_RETURN(auto pipeline, Pipeline::Open(config, {.clock = &clock, .terminal = &out}));
   const double cpu_before = CpuSeconds();
   const absl::Time begin = absl::Now();
@@ -170,15 +181,17 @@ absl::StatusOr<int> RunLineBench(const LineBenchOptions& options, LineReport for
   if (options.rate > 0) {
     // A slice each millisecond, as a steady stream comes.
     for (int64_t written = 0; written < options.posts;) {
-      const int64_t due = std::min(
-          options.posts, static_cast<int64_t>(absl::ToDoubleSeconds(absl::Now() - begin) * static_cast<double>(options.rate)));
+      const int64_t due =
+          std::min(options.posts, static_cast<int64_t>(absl::ToDoubleSeconds(absl::Now() - begin) *
+                                                       static_cast<double>(options.rate)));
       for (; written < due; ++written) posts.Append(chunk);
       if (!chunk.empty()) write_chunk();
       absl::SleepFor(absl::Milliseconds(1));
     }
   }
   PipelineStatus status = pipeline->status();
-  while (!(status.ingest.lines >= options.posts && status.idle()) && absl::Now() - begin < absl::Minutes(30)) {
+  while (!(status.ingest.lines >= options.posts && status.idle()) &&
+         absl::Now() - begin < absl::Minutes(30)) {
     absl::SleepFor(absl::Milliseconds(5));
     status = pipeline->status();
   }
@@ -195,28 +208,31 @@ absl::StatusOr<int> RunLineBench(const LineBenchOptions& options, LineReport for
   const int64_t incidents = opened == status.alerting.end() ? 0 : opened->second;
   const std::string disagreement = Disagreement(status);
   if (form == LineReport::kJson) {
-    out << boost::json::serialize(boost::json::object{{"posts", options.posts},
-                                                      {"rate_asked", options.rate},
-                                                      {"posts_per_s", rate},
-                                                      {"seconds", seconds},
-                                                      {"cpu_us_per_post", cpu * 1e6 / static_cast<double>(options.posts)},
-                                                      {"rss_bytes_max", PeakRssBytes()},
-                                                      {"bytes", bytes},
-                                                      {"plain_write_seconds", plain},
-                                                      {"hits", status.filters.hits},
-                                                      {"incidents", incidents},
-                                                      {"post_to_alert_s_p50_below", p50},
-                                                      {"post_to_alert_s_p99_below", p99},
-                                                      {"disagreement", disagreement}})
+    out << boost::json::serialize(boost::json::object{
+               {"posts", options.posts},
+               {"rate_asked", options.rate},
+               {"posts_per_s", rate},
+               {"seconds", seconds},
+               {"cpu_us_per_post", cpu * 1e6 / static_cast<double>(options.posts)},
+               {"rss_bytes_max", PeakRssBytes()},
+               {"bytes", bytes},
+               {"plain_write_seconds", plain},
+               {"hits", status.filters.hits},
+               {"incidents", incidents},
+               {"post_to_alert_s_p50_below", p50},
+               {"post_to_alert_s_p99_below", p99},
+               {"disagreement", disagreement}})
         << "\n";
   } else {
-    out << absl::StrFormat("%d posts of %d bytes in %.2f s: %.0f posts/s, %.2f us of CPU a post, %d MiB at most\n",
-                           options.posts, bytes / options.posts, seconds, rate,
-                           cpu * 1e6 / static_cast<double>(options.posts), PeakRssBytes() >> 20);
-    out << absl::StrFormat("twice the same bytes written plainly: %.2f s (%.2f of the line's time)\n", plain,
-                           plain / seconds);
-    out << absl::StrFormat("%d hits, %d incidents; post to alert: p50 <= %g ms, p99 <= %g ms\n", status.filters.hits,
-                           incidents, p50 * 1e3, p99 * 1e3);
+    out << absl::StrFormat(
+        "%d posts of %d bytes in %.2f s: %.0f posts/s, %.2f us of CPU a post, %d MiB at most\n",
+        options.posts, bytes / options.posts, seconds, rate,
+        cpu * 1e6 / static_cast<double>(options.posts), PeakRssBytes() >> 20);
+    out << absl::StrFormat(
+        "twice the same bytes written plainly: %.2f s (%.2f of the line's time)\n", plain,
+        plain / seconds);
+    out << absl::StrFormat("%d hits, %d incidents; post to alert: p50 <= %g ms, p99 <= %g ms\n",
+                           status.filters.hits, incidents, p50 * 1e3, p99 * 1e3);
     out << StatusText(status);
   }
   return disagreement.empty() && status.ingest.lines == options.posts ? 0 : 1;

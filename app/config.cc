@@ -105,9 +105,10 @@ class ConfigReader {
 
   void ReadStreams(const Yaml& node) {
     StreamSettings& streams = config_.streams;
-    Keep(node.CheckKeys("streams", {"posts_partitions", "sync_interval", "posts_retention",
-                                    "inbox_retention", "texts_retention", "alerts_retention",
-                                    "dead_retention", "posts_bytes_max", "tail_bytes", "disk_free_min"}));
+    Keep(node.CheckKeys("streams",
+                        {"posts_partitions", "sync_interval", "posts_retention", "inbox_retention",
+                         "texts_retention", "alerts_retention", "dead_retention", "posts_bytes_max",
+                         "tail_bytes", "disk_free_min"}));
     Number(node, "posts_partitions", 1, 64, streams.posts_partitions);
     Duration(node, "sync_interval", streams.sync_interval);
     Duration(node, "posts_retention", streams.posts_retention);
@@ -122,8 +123,7 @@ class ConfigReader {
 
   void ReadAlerts(const Yaml& node) {
     AlertSettings& alerts = config_.alerts;
-    Keep(node.CheckKeys(
-        "alerts", {"tick_interval", "rings_per_cell_hour_max", "late_after"}));
+    Keep(node.CheckKeys("alerts", {"tick_interval", "rings_per_cell_hour_max", "late_after"}));
     Duration(node, "tick_interval", alerts.tick_interval);
     Number(node, "rings_per_cell_hour_max", 1, 100'000, alerts.rings_per_cell_hour_max);
     Duration(node, "late_after", alerts.late_after);

@@ -83,7 +83,6 @@ struct Config {
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 absl::StatusOr<Config> ParseConfig(std::string_view path, std::string_view text);
 
-
 }  // namespace keng::app
 
 #endif  // KENG_APP_CONFIG_H_

@@ -30,10 +30,13 @@ struct TimedLine {
   std::string json;
 };
 
-// When a line appears: a late old post says an old time and stands between younger ones, so the running maximum counts.
+// When a line appears: a late old post says an old time and stands between younger ones, so the
+// running maximum counts.
 absl::StatusOr<std::vector<TimedLine>> ReadEvening(const std::string& path) {
   std::ifstream in(path);
-  if (!in) return absl::NotFoundError(StrCat(path, ": cannot be read; run from the source folder or give --home"));
+  if (!in)
+    return absl::NotFoundError(
+        StrCat(path, ": cannot be read; run from the source folder or give --home"));
   std::vector<TimedLine> lines;
   ingest::PostParser parser;
   absl::Time latest = absl::InfinitePast();
@@ -41,8 +44,9 @@ absl::StatusOr<std::vector<TimedLine>> ReadEvening(const std::string& path) {
     std::string padded = line;
     padded.resize(line.size() + ingest::PostParser::kPadding);
     ingest::Post post;
-    const ingest::DropReason reason = parser.Parse(std::string_view(padded).substr(0, line.size()),
-                                                   ingest::PostParser::Mode::kInput, absl::Now(), post);
+    const ingest::DropReason reason =
+        parser.Parse(std::string_view(padded).substr(0, line.size()),
+                     ingest::PostParser::Mode::kInput, absl::Now(), post);
     if (reason == ingest::DropReason::kNone) {
       latest = std::max({latest, post.created_at, post.edited_at});
     }
@@ -50,16 +54,18 @@ absl::StatusOr<std::vector<TimedLine>> ReadEvening(const std::string& path) {
   }
   if (lines.empty()) return absl::InvalidArgumentError(StrCat(path, ": holds no posts"));
   const absl::Time first = lines.front().at;
-  if (first == absl::InfinitePast()) return absl::InvalidArgumentError(StrCat(path, ":1: no canonical post"));
+  if (first == absl::InfinitePast())
+    return absl::InvalidArgumentError(StrCat(path, ":1: no canonical post"));
   return lines;
 }
 
 std::string DemoConfig(const std::string& home, const DemoOptions& options) {
-  return StrCat("data_dir: data\nrules: [", home, "/rules/an-giang]\nplaces: ", home, "/rules/places\ncells: ", home,
-                "/demo/cells.yaml\nmetrics_listen: \"",
+  return StrCat("data_dir: data\nrules: [", home, "/rules/an-giang]\nplaces: ", home,
+                "/rules/places\ncells: ", home, "/demo/cells.yaml\nmetrics_listen: \"",
                 options.end == DemoEnd::kOnSignal ? options.metrics_listen : "",
                 "\"\nstreams: {disk_free_min: 16MiB}\nsources:\n"
-                "  - {name: evening, type: file, path: evening.ndjson, follow: true, purpose: demo, owner: demo, "
+                "  - {name: evening, type: file, path: evening.ndjson, follow: true, purpose: "
+                "demo, owner: demo, "
                 "until: 2099-12-31}\n"
                 "channels:\n  - {name: duty-officer, type: terminal, lang: both}\n"
                 "cell_channels:\n  \"91\": [duty-officer]\n");
@@ -79,13 +85,14 @@ bool SleepUntil(const ScaledClock& clock, absl::Time time, const StopSignal& sto
 
 absl::StatusOr<int> RunDemo(const DemoOptions& options, std::ostream& out) {
   const std::string home = std::filesystem::absolute(options.home).lexically_normal().string();
-  KENG_ASSIGN_OR_RETURN(const std::vector<TimedLine> lines, ReadEvening(StrCat(home, "/demo/flood_evening.ndjson")));
+  KENG_ASSIGN_OR_RETURN(const std::vector<TimedLine> lines,
+                        ReadEvening(StrCat(home, "/demo/flood_evening.ndjson")));
   const base::TemporaryFolder folder("keng-demo");
   const StopSignal stop;
   const std::string feed = StrCat(folder.path(), "/evening.ndjson");
   std::ofstream writer(feed, std::ios::binary);
-  KENG_ASSIGN_OR_RETURN(const Config config,
-                        ParseConfig(StrCat(folder.path(), "/keng.yaml"), DemoConfig(home, options)));
+  KENG_ASSIGN_OR_RETURN(const Config config, ParseConfig(StrCat(folder.path(), "/keng.yaml"),
+                                                         DemoConfig(home, options)));
 
   const absl::Time evening = lines.front().at;
   out << "kẻng demo: " << lines.size() << " posts of one flood evening in An Giang, "
@@ -95,15 +102,15 @@ absl::StatusOr<int> RunDemo(const DemoOptions& options, std::ostream& out) {
       << std::flush;
   // The clock begins while the parts are built, a little before the evening.
   const ScaledClock clock(evening - absl::Seconds(2) * options.speed, options.speed);
-  KENG_ASSIGN_OR_RETURN(auto pipeline,
-                        Pipeline::Open(config, {.clock = &clock,
-                                                .terminal = &out,
-                                                .colours = isatty(STDOUT_FILENO) != 0
-                                                               ? alerting::ChannelEnvironment::Colours::kYes
-                                                               : alerting::ChannelEnvironment::Colours::kNo,
-                                                .on_failure = [&stop](const std::string&, const absl::Status&) {
-                                                  stop.Request();
-                                                }}));
+  KENG_ASSIGN_OR_RETURN(
+      auto pipeline,
+      Pipeline::Open(
+          config,
+          {.clock = &clock,
+           .terminal = &out,
+           .colours = isatty(STDOUT_FILENO) != 0 ? alerting::ChannelEnvironment::Colours::kYes
+                                                 : alerting::ChannelEnvironment::Colours::kNo,
+           .on_failure = [&stop](const std::string&, const absl::Status&) { stop.Request(); }}));
   KENG_RETURN_IF_ERROR(pipeline->Start());
   for (const TimedLine& line : lines) {
     if (!SleepUntil(clock, line.at, stop)) break;

@@ -1,9 +1,10 @@
 #ifndef KENG_APP_DEMO_H_
 #define KENG_APP_DEMO_H_
 
-// `keng demo`: one authored flood evening in An Giang (demo/flood_evening.ndjson) through the real program: the posts are
-// written to a file at the pace of the evening, a number of times as fast; a pipeline with embedded streams follows that
-// file; alerts appear on the terminal as a duty officer would read them. At the end a summary in which the sums agree.
+// `keng demo`: one authored flood evening in An Giang (demo/flood_evening.ndjson) through the real
+// program: the posts are written to a file at the pace of the evening, a number of times as fast; a
+// pipeline with embedded streams follows that file; alerts appear on the terminal as a duty officer
+// would read them. At the end a summary in which the sums agree.
 
 #include <ostream>
 #include <string>
@@ -15,10 +16,11 @@ namespace keng::app {
 enum class DemoEnd { kWhenDone, kOnSignal };
 
 struct DemoOptions {
-  std::string home = ".";      // where demo/ and rules/ are
-  double speed = 480;          // the evening's seconds in one real second
+  std::string home = ".";  // where demo/ and rules/ are
+  double speed = 480;      // the evening's seconds in one real second
   DemoEnd end = DemoEnd::kOnSignal;
-  std::string metrics_listen = "127.0.0.1:9464";  // for kOnSignal: so that there is something to look at
+  std::string metrics_listen =
+      "127.0.0.1:9464";  // for kOnSignal: so that there is something to look at
 };
 
 // Returns the exit status: 0 when everything went through and the sums agree, else 1.

@@ -28,8 +28,12 @@ using base::StrCat;
 class Report {
  public:
   explicit Report(std::ostream& out) : out_(out) {}
-  void Good(std::string_view what, std::string_view detail) { out_ << "ok    " << what << ": " << detail << "\n"; }
-  void Note(std::string_view what, std::string_view detail) { out_ << "note  " << what << ": " << detail << "\n"; }
+  void Good(std::string_view what, std::string_view detail) {
+    out_ << "ok    " << what << ": " << detail << "\n";
+  }
+  void Note(std::string_view what, std::string_view detail) {
+    out_ << "note  " << what << ": " << detail << "\n";
+  }
   void Bad(std::string_view what, std::string_view detail) {
     out_ << "BAD   " << what << ": " << detail << "\n";
     bad_ = true;
@@ -53,12 +57,14 @@ std::filesystem::path Existing(std::filesystem::path path) {
 void CheckData(const Config& config, Report& report) {
   const std::string folder = Existing(config.data_dir).string();
   if (access(folder.c_str(), W_OK) != 0) {
-    report.Bad("data_dir", StrCat(folder, " is not writable for this user; chown it or choose another"));
+    report.Bad("data_dir",
+               StrCat(folder, " is not writable for this user; chown it or choose another"));
     return;
   }
   struct statvfs disk = {};
   if (statvfs(folder.c_str(), &disk) == 0) {
-    const int64_t free_bytes = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
+    const int64_t free_bytes =
+        static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
     const std::string free_text = absl::StrFormat("%s, %d MiB free", folder, free_bytes >> 20);
     if (free_bytes < 2 * config.streams.disk_free_min) {
       report.Bad("disk", StrCat(free_text, "; writes are refused below streams.disk_free_min"));
@@ -74,7 +80,8 @@ void CheckData(const Config& config, Report& report) {
 void CheckKeys(const Config& config, Report& report) {
   struct stat file = {};
   if (stat(config.keys_file.c_str(), &file) != 0) {
-    report.Note("keys", StrCat(config.keys_file, " is not there; keng run makes it, or keng keys make"));
+    report.Note("keys",
+                StrCat(config.keys_file, " is not there; keng run makes it, or keng keys make"));
     return;
   }
   const auto keys = ingest::LoadAuthorKeys(config.keys_file);
@@ -90,21 +97,26 @@ void CheckKeys(const Config& config, Report& report) {
 void CheckRules(const Config& config, Report& report) {
   const auto gazetteer = filters::Gazetteer::Load({config.places});
   if (!gazetteer.ok()) return report.Bad("places", std::string(gazetteer.status().message()));
-  report.Good("places", StrCat((*gazetteer)->places().size(), " places, ", (*gazetteer)->literals().size(), " names"));
+  report.Good("places", StrCat((*gazetteer)->places().size(), " places, ",
+                               (*gazetteer)->literals().size(), " names"));
   const auto cells = filters::Cells::Load(config.cells, **gazetteer);
   if (!cells.ok()) return report.Bad("cells", std::string(cells.status().message()));
-  report.Good("cells", StrCat((*cells)->cells().size(), " cells, ", (*cells)->accounts(), " accounts"));
+  report.Good("cells",
+              StrCat((*cells)->cells().size(), " cells, ", (*cells)->accounts(), " accounts"));
   for (const auto& [cell, channels] : config.cell_channels) {
-    if ((*cells)->Find(cell) == nullptr) report.Bad("cell_channels", StrCat("no cell \"", cell, "\""));
+    if ((*cells)->Find(cell) == nullptr)
+      report.Bad("cell_channels", StrCat("no cell \"", cell, "\""));
   }
   if (config.cell_channels.count((*cells)->desk().code) == 0) {
-    report.Note("cell_channels", StrCat("the desk ", (*cells)->desk().code,
-                                        " has no channel: alerts of cells without one are counted as suppressed"));
+    report.Note("cell_channels",
+                StrCat("the desk ", (*cells)->desk().code,
+                       " has no channel: alerts of cells without one are counted as suppressed"));
   }
   std::ostringstream out;
   std::ostringstream err;
   filters::RuleInput input{.paths = config.rules, .overrides_path = "", .now = absl::Now()};
-  input.placing = filters::MakePlacing(std::make_shared<const filters::Resolver>(*gazetteer, *cells));
+  input.placing =
+      filters::MakePlacing(std::make_shared<const filters::Resolver>(*gazetteer, *cells));
   const int status = filters::RulesTest(input, filters::ReportForm::kWords, out, err);
   if (status != 0) return report.Bad("rules", StrCat(err.str(), out.str()));
   std::string last;
@@ -123,7 +135,8 @@ int RunDoctor(const Config& config, std::ostream& out) {
   CheckRules(config, report);
   for (const SourceConfig& source : config.sources) {
     if (source.until < absl::Now()) {
-      report.Bad("source", StrCat(source.name, ": its `until` has passed: everything it brings is dropped"));
+      report.Bad("source",
+                 StrCat(source.name, ": its `until` has passed: everything it brings is dropped"));
     }
   }
   if (config.mode == Mode::kShadow) report.Note("mode", "shadow: channels stay silent");

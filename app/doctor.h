@@ -1,8 +1,8 @@
 #ifndef KENG_APP_DOCTOR_H_
 #define KENG_APP_DOCTOR_H_
 
-// `keng doctor`: looks at everything that `keng run` needs, changes nothing, and says for each thing whether it is there
-// and what to do when it is not.
+// `keng doctor`: looks at everything that `keng run` needs, changes nothing, and says for each
+// thing whether it is there and what to do when it is not.
 
 #include <ostream>
 

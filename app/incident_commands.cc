@@ -29,7 +29,8 @@ struct IncidentFlags {
   alerting::GroupOptions group;
 };
 
-// The running program's answer; or, when nothing runs, what `offline` prints from the store as it stands.
+// The running program's answer; or, when nothing runs, what `offline` prints from the store as it
+// stands.
 template <typename Offline>
 void AskOrRead(CommandContext& context, const std::string& target, Offline offline) {
   Config config;
@@ -64,13 +65,20 @@ void AskOrRead(CommandContext& context, const std::string& target, Offline offli
 void Act(CommandContext& context, const IncidentFlags& flags) {
   Config config;
   if (!context.Load(config)) return;
-  json::object body = {{"verb", flags.verb}, {"incident", flags.incident}, {"actor", flags.actor},
-                       {"id", flags.id.empty() ? StrCat("cli-", absl::ToUnixNanos(absl::Now()), "-", getpid()) : flags.id}};
+  json::object body = {
+      {"verb", flags.verb},
+      {"incident", flags.incident},
+      {"actor", flags.actor},
+      {"id", flags.id.empty() ? StrCat("cli-", absl::ToUnixNanos(absl::Now()), "-", getpid())
+                              : flags.id}};
   for (const auto& [key, value] : {std::pair<const char*, const std::string&>{"cell", flags.cell},
-                                   {"topic", flags.topic}, {"note", flags.note}, {"until", flags.until}}) {
+                                   {"topic", flags.topic},
+                                   {"note", flags.note},
+                                   {"until", flags.until}}) {
     if (!value.empty()) body[key] = value;
   }
-  const auto answer = CallAdmin(AdminSocketPath(config), "POST", "/v1/actions", json::serialize(body));
+  const auto answer =
+      CallAdmin(AdminSocketPath(config), "POST", "/v1/actions", json::serialize(body));
   if (!answer.ok()) return context.Fail(answer.status());
   (answer->status < 300 ? std::cout : std::cerr) << answer->body << "\n";
   if (answer->status >= 300) context.status = 1;
@@ -99,21 +107,26 @@ void AddIncidentCommands(CLI::App& app, CommandContext& context) {
   const auto flags = std::make_shared<IncidentFlags>();
   const char* login = getlogin();
   flags->actor = login == nullptr ? "cli" : login;
-  CLI::App* incidents = app.add_subcommand("incidents", "What the board does, for scripts")->require_subcommand(1);
+  CLI::App* incidents =
+      app.add_subcommand("incidents", "What the board does, for scripts")->require_subcommand(1);
   CLI::App* list = incidents->add_subcommand("list", "Incidents, the latest last");
   list->add_flag("--all", flags->all, "Closed ones too");
   list->callback([flags, &context] {
-    AskOrRead(context, StrCat("/v1/incidents", flags->all ? "?all=1" : ""), [&](const store::Store& store, std::ostream& out) {
-      return alerting::ListIncidents(
-          store, {.scope = flags->all ? alerting::ListScope::kAll : alerting::ListScope::kLive}, out);
-    });
+    AskOrRead(context, StrCat("/v1/incidents", flags->all ? "?all=1" : ""),
+              [&](const store::Store& store, std::ostream& out) {
+                return alerting::ListIncidents(
+                    store,
+                    {.scope = flags->all ? alerting::ListScope::kAll : alerting::ListScope::kLive},
+                    out);
+              });
   });
   CLI::App* show = incidents->add_subcommand("show", "One incident with its posts and alerts");
   show->add_option("incident", flags->incident, "Its id")->required();
   show->callback([flags, &context] {
-    AskOrRead(context, StrCat("/v1/incidents/", flags->incident), [&](const store::Store& store, std::ostream& out) {
-      return alerting::ShowIncident(store, flags->incident, out);
-    });
+    AskOrRead(context, StrCat("/v1/incidents/", flags->incident),
+              [&](const store::Store& store, std::ostream& out) {
+                return alerting::ShowIncident(store, flags->incident, out);
+              });
   });
   CLI::App* act = incidents->add_subcommand("act", "received, resolved, noise, silence, reassign");
   act->add_option("verb", flags->verb, "What")
@@ -125,12 +138,16 @@ void AddIncidentCommands(CLI::App& app, CommandContext& context) {
   act->add_option("--topic", flags->topic, "silence: which");
   act->add_option("--until", flags->until, "silence: RFC 3339");
   act->add_option("--note", flags->note, "Why");
-  act->add_option("--id", flags->id, "The action's id, for scripts that retry: a second one is a no-op");
+  act->add_option("--id", flags->id,
+                  "The action's id, for scripts that retry: a second one is a no-op");
   act->callback([flags, &context] { Act(context, *flags); });
-  incidents->add_subcommand("verify", "Fold the inbox from empty and compare with the store (keng must be down)")
+  incidents
+      ->add_subcommand("verify",
+                       "Fold the inbox from empty and compare with the store (keng must be down)")
       ->callback([&context] { Verify(context); });
 
-  CLI::App* group = app.add_subcommand("group", "Posts on stdin, {\"id\",\"group\"} on stdout: near-duplicates");
+  CLI::App* group =
+      app.add_subcommand("group", "Posts on stdin, {\"id\",\"group\"} on stdout: near-duplicates");
   group->callback([flags, &context] {
     context.status = alerting::RunGroup(flags->group, std::cin, std::cout, std::cerr);
   });

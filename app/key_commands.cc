@@ -19,7 +19,8 @@ struct KeyFlags {
 
 void AddKeyCommands(CLI::App& app, CommandContext& context) {
   const auto flags = std::make_shared<KeyFlags>();
-  CLI::App* keys = app.add_subcommand("keys", "The author keys of this installation")->require_subcommand(1);
+  CLI::App* keys =
+      app.add_subcommand("keys", "The author keys of this installation")->require_subcommand(1);
   const auto add = [&](const std::string& name, const std::string& about, auto run) {
     CLI::App* command = keys->add_subcommand(name, about);
     command->callback([&context, run] {
@@ -32,16 +33,21 @@ void AddKeyCommands(CLI::App& app, CommandContext& context) {
   };
   add("make", "Make the key file (keng run does it by itself when it is not there)",
       [](const std::string& path) { return ingest::MakeAuthorKeys(path, absl::Now(), std::cout); });
-  add("rotate", "Begin a new key now; keng run does it each month",
-      [](const std::string& path) { return ingest::RotateAuthorKeys(path, absl::Now(), std::cout); });
+  add("rotate", "Begin a new key now; keng run does it each month", [](const std::string& path) {
+    return ingest::RotateAuthorKeys(path, absl::Now(), std::cout);
+  });
   add("list", "Numbers and dates, no key material",
       [](const std::string& path) { return ingest::ListAuthorKeys(path, std::cout); });
   add("backup", "Copy the key file",
-      [flags](const std::string& path) { return ingest::BackupAuthorKeys(path, flags->to, std::cout); })
+      [flags](const std::string& path) {
+        return ingest::BackupAuthorKeys(path, flags->to, std::cout);
+      })
       ->add_option("--to", flags->to, "The copy's path")
       ->required();
   add("destroy", "Destroy one old key: its authors can no longer be found",
-      [flags](const std::string& path) { return ingest::DestroyAuthorKey(path, flags->number, std::cout); })
+      [flags](const std::string& path) {
+        return ingest::DestroyAuthorKey(path, flags->number, std::cout);
+      })
       ->add_option("--key", flags->number, "The key's number")
       ->required();
 }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "alerting/alerting_worker.h"
 #include "alerting/dispatcher.h"
@@ -16,7 +17,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "absl/strings/numbers.h"
 #include "filters/places/cells.h"
 #include "filters/places/gazetteer.h"
 #include "filters/places/resolver.h"
@@ -41,7 +41,8 @@ constexpr absl::Duration kMaintainEvery = absl::Seconds(1);
 // "Phường Long Xuyên" for a code of the gazetteer or the cell tree.
 class GazetteerNames final : public alerting::PlaceNames {
  public:
-  GazetteerNames(std::shared_ptr<const filters::Gazetteer> gazetteer, std::shared_ptr<const filters::Cells> cells)
+  GazetteerNames(std::shared_ptr<const filters::Gazetteer> gazetteer,
+                 std::shared_ptr<const filters::Cells> cells)
       : gazetteer_(std::move(gazetteer)), cells_(std::move(cells)) {}
 
   std::optional<std::string> Name(std::string_view code) const override {
@@ -71,7 +72,8 @@ alerting::CellChannels RoutesOf(const Config& config, const filters::Cells& cell
 
 namespace {
 
-std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(const StreamSettings& settings) {
+std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(
+    const StreamSettings& settings) {
   auto streams = stream::DefaultStreams(settings.posts_partitions);
   for (auto& [id, config] : streams) {
     switch (id) {
@@ -165,21 +167,25 @@ absl::Status Pipeline::Parts::OpenFilters() {
   KENG_ASSIGN_OR_RETURN(cells, filters::Cells::Load(config.cells, *gazetteer));
   for (const auto& [cell, channels] : config.cell_channels) {
     if (cells->Find(cell) == nullptr) {
-      return absl::InvalidArgumentError(StrCat(config.path, ": cell_channels names cell \"", cell, "\", which is not in ",
-                                               config.cells, "; keng cells check lists them"));
+      return absl::InvalidArgumentError(StrCat(config.path, ": cell_channels names cell \"", cell,
+                                               "\", which is not in ", config.cells,
+                                               "; keng cells check lists them"));
     }
   }
   resolver = std::make_shared<const filters::Resolver>(gazetteer, cells);
-  KENG_ASSIGN_OR_RETURN(rules, filters::RuleWatcher::Open({.paths = config.rules},
-                                                          filters::MakePlacing(resolver), *environment.clock, &metrics));
-  const auto kit = [this] { return filters::FilterKit{.rules = rules->current(), .resolver = resolver}; };
+  KENG_ASSIGN_OR_RETURN(
+      rules, filters::RuleWatcher::Open({.paths = config.rules}, filters::MakePlacing(resolver),
+                                        *environment.clock, &metrics));
+  const auto kit = [this] {
+    return filters::FilterKit{.rules = rules->current(), .resolver = resolver};
+  };
   for (int partition = 0; partition < config.streams.posts_partitions; ++partition) {
-    KENG_ASSIGN_OR_RETURN(auto worker,
-                          filters::FilterWorker::Open({.partitions = {partition},
-                                                       .max_age = config.max_age,
-                                                       .desks = {cells->desk().code},
-                                                       .sketch_seed = keyring->keys()->sketch_seed()},
-                                                      *streams, kit, metrics));
+    KENG_ASSIGN_OR_RETURN(
+        auto worker, filters::FilterWorker::Open({.partitions = {partition},
+                                                  .max_age = config.max_age,
+                                                  .desks = {cells->desk().code},
+                                                  .sketch_seed = keyring->keys()->sketch_seed()},
+                                                 *streams, kit, metrics));
     filters.push_back(std::move(worker));
   }
   return absl::OkStatus();
@@ -187,11 +193,10 @@ absl::Status Pipeline::Parts::OpenFilters() {
 
 absl::Status Pipeline::Parts::OpenAlerting() {
   const std::string desk = cells->desk().code;
-  KENG_ASSIGN_OR_RETURN(
-      store, store::Store::Open({.path = StrCat(config.data_dir, "/store"),
-                                 .layout = std::string(alerting::kStateLayout),
-                                 .sync_interval = config.streams.sync_interval},
-                                *environment.clock, &metrics));
+  KENG_ASSIGN_OR_RETURN(store, store::Store::Open({.path = StrCat(config.data_dir, "/store"),
+                                                   .layout = std::string(alerting::kStateLayout),
+                                                   .sync_interval = config.streams.sync_interval},
+                                                  *environment.clock, &metrics));
   outbox = std::make_unique<alerting::StoreOutbox>(*store);
   names = std::make_unique<GazetteerNames>(gazetteer, cells);
   routes = std::make_unique<alerting::CellChannels>(RoutesOf(config, *cells));
@@ -200,33 +205,35 @@ absl::Status Pipeline::Parts::OpenAlerting() {
   std::vector<alerting::ChannelSpec> channels;
   const std::string folder = std::filesystem::path(config.path).parent_path().string();
   for (const ChannelConfig& channel : config.channels) {
-    KENG_ASSIGN_OR_RETURN(alerting::ChannelSpec spec,
-                          alerting::MakeChannel(channel.options, {.clock = environment.clock,
-                                                                  .metrics = &metrics,
-                                                                  .terminal = environment.terminal,
-                                                                  .colours = environment.colours,
-                                                                  .folder = folder.empty() ? "." : folder}));
+    KENG_ASSIGN_OR_RETURN(
+        alerting::ChannelSpec spec,
+        alerting::MakeChannel(channel.options, {.clock = environment.clock,
+                                                .metrics = &metrics,
+                                                .terminal = environment.terminal,
+                                                .colours = environment.colours,
+                                                .folder = folder.empty() ? "." : folder}));
     channels.push_back(std::move(spec));
   }
   alerting::DeliveryOptions delivery;
-  delivery.mode = config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
+  delivery.mode =
+      config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
   delivery.late_after = config.alerts.late_after;
   delivery.event_source = StrCat("/keng/", desk);
-  dispatcher = std::make_unique<alerting::Dispatcher>(
-      alerting::DeliveryContext{.options = delivery,
-                                .outbox = outbox.get(),
-                                .log = delivery_log.get(),
-                                .places = names.get(),
-                                .routes = routes.get(),
-                                .clock = environment.clock,
-                                .metrics = &metrics},
-      std::move(channels));
+  dispatcher =
+      std::make_unique<alerting::Dispatcher>(alerting::DeliveryContext{.options = delivery,
+                                                                       .outbox = outbox.get(),
+                                                                       .log = delivery_log.get(),
+                                                                       .places = names.get(),
+                                                                       .routes = routes.get(),
+                                                                       .clock = environment.clock,
+                                                                       .metrics = &metrics},
+                                             std::move(channels));
   alerting::AlertingOptions options;
   options.desk = desk;
   options.tick_interval = config.alerts.tick_interval;
   options.settings.rings_per_cell_hour = config.alerts.rings_per_cell_hour_max;
-  KENG_ASSIGN_OR_RETURN(alerting,
-                        alerting::AlertingWorker::Open(options, *streams, *store, *environment.clock, &metrics));
+  KENG_ASSIGN_OR_RETURN(alerting, alerting::AlertingWorker::Open(options, *streams, *store,
+                                                                 *environment.clock, &metrics));
   return absl::OkStatus();
 }
 
@@ -236,25 +243,26 @@ absl::Status Pipeline::Parts::OpenIngest() {
     KENG_ASSIGN_OR_RETURN(ingest::OptOutList list, ingest::OptOutList::Load(config.opt_out_file));
     opt_outs = std::make_shared<const ingest::OptOutList>(std::move(list));
   }
-  KENG_ASSIGN_OR_RETURN(
-      ingest, ingest::IngestStage::Open({}, {.streams = *streams,
-                                             .clock = *environment.clock,
-                                             .keyring = *keyring,
-                                             .opt_outs = std::move(opt_outs),
-                                             .metrics = &metrics}));
+  KENG_ASSIGN_OR_RETURN(ingest, ingest::IngestStage::Open({}, {.streams = *streams,
+                                                               .clock = *environment.clock,
+                                                               .keyring = *keyring,
+                                                               .opt_outs = std::move(opt_outs),
+                                                               .metrics = &metrics}));
   const std::string folder = std::filesystem::path(config.path).parent_path().string();
   for (const SourceConfig& source : config.sources) {
     auto slot = std::make_unique<SourceSlot>();
     slot->name = source.name;
-    KENG_ASSIGN_OR_RETURN(
-        slot->source,
-        ingest::MakeSource(source.options,
-                           {.name = source.name, .purpose = source.purpose, .owner = source.owner, .until = source.until},
-                           {.stage = ingest.get(),
-                            .clock = environment.clock,
-                            .metrics = &metrics,
-                            .progress = environment.progress,
-                            .folder = folder.empty() ? "." : folder}));
+    KENG_ASSIGN_OR_RETURN(slot->source,
+                          ingest::MakeSource(source.options,
+                                             {.name = source.name,
+                                              .purpose = source.purpose,
+                                              .owner = source.owner,
+                                              .until = source.until},
+                                             {.stage = ingest.get(),
+                                              .clock = environment.clock,
+                                              .metrics = &metrics,
+                                              .progress = environment.progress,
+                                              .folder = folder.empty() ? "." : folder}));
     sources.push_back(std::move(slot));
   }
   return absl::OkStatus();
@@ -283,8 +291,10 @@ absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
   if (config.metrics_listen.empty()) return absl::OkStatus();
   const size_t colon = config.metrics_listen.rfind(':');
   int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(config.metrics_listen.substr(colon + 1), &port)) {
-    return absl::InvalidArgumentError(StrCat(config.path, ": metrics_listen is \"", config.metrics_listen,
+  if (colon == std::string::npos ||
+      !absl::SimpleAtoi(config.metrics_listen.substr(colon + 1), &port)) {
+    return absl::InvalidArgumentError(StrCat(config.path, ": metrics_listen is \"",
+                                             config.metrics_listen,
                                              "\"; expected ADDRESS:PORT such as 127.0.0.1:9464"));
   }
   net::HttpServerOptions watching;
@@ -312,7 +322,8 @@ Pipeline::~Pipeline() {
   }
 }
 
-absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config, const PipelineEnvironment& environment) {
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config,
+                                                         const PipelineEnvironment& environment) {
   auto parts = std::make_unique<Parts>();
   parts->config = config;
   parts->environment = environment;
@@ -321,10 +332,13 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config, c
 
   std::error_code error;
   std::filesystem::create_directories(config.data_dir, error);
-  if (error) return absl::NotFoundError(StrCat(config.data_dir, ": cannot be made: ", error.message()));
+  if (error)
+    return absl::NotFoundError(StrCat(config.data_dir, ": cannot be made: ", error.message()));
   std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, error);
-  KENG_ASSIGN_OR_RETURN(p.keyring, ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
-  KENG_ASSIGN_OR_RETURN(p.streams, stream::OpenEmbeddedStreams(StreamOptions(config), *environment.clock, &p.metrics));
+  KENG_ASSIGN_OR_RETURN(p.keyring,
+                        ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
+  KENG_ASSIGN_OR_RETURN(p.streams, stream::OpenEmbeddedStreams(StreamOptions(config),
+                                                               *environment.clock, &p.metrics));
   KENG_RETURN_IF_ERROR(p.OpenFilters());
   KENG_RETURN_IF_ERROR(p.OpenAlerting());
   KENG_RETURN_IF_ERROR(p.OpenIngest());
@@ -368,7 +382,8 @@ absl::Status Pipeline::Start() {
       StageThread::Hooks{.step = [&p]() -> absl::StatusOr<int64_t> {
                            {
                              base::MutexLock lock(p.maintain_mutex);
-                             if (!p.maintain_stop) p.maintain_wake.WaitFor(p.maintain_mutex, kMaintainEvery);
+                             if (!p.maintain_stop)
+                               p.maintain_wake.WaitFor(p.maintain_mutex, kMaintainEvery);
                              if (p.maintain_stop) return 0;
                            }
                            return p.MaintainStep();
@@ -409,10 +424,12 @@ absl::Status Pipeline::Stop() {
   absl::Status first;
   const auto keep = [&first](std::string_view step, const absl::Status& status) {
     if (status.ok()) return;
-    base::LogWarn("stop.step_failed", {{"step", std::string(step)}, {"reason", std::string(status.message())}});
+    base::LogWarn("stop.step_failed",
+                  {{"step", std::string(step)}, {"reason", std::string(status.message())}});
     if (first.ok()) first = status;
   };
-  // Along the flow: what is in the line still goes through as far as it gets; the rest is durable where it stands.
+  // Along the flow: what is in the line still goes through as far as it gets; the rest is durable
+  // where it stands.
   for (const auto& thread : p.source_threads) thread->Stop();
   for (const auto& thread : p.filter_threads) thread->Stop();
   if (p.alerting_thread != nullptr) p.alerting_thread->Stop();
@@ -435,7 +452,9 @@ PipelineStatus Pipeline::status() const {
   const Parts& p = *parts_;
   PipelineStatus status;
   status.sources_idle = true;
-  for (const auto& source : p.sources) status.sources_idle = status.sources_idle && (source->idle.load() || source->source->finished());
+  for (const auto& source : p.sources)
+    status.sources_idle =
+        status.sources_idle && (source->idle.load() || source->source->finished());
   const auto counters = p.ingest->AllCounters();
   if (counters.ok()) {
     for (const auto& [name, source] : *counters) {
@@ -450,7 +469,8 @@ PipelineStatus Pipeline::status() const {
   }
   for (const auto& worker : p.filters) status.filters += worker->counts();
   status.alerting = p.alerting->outcomes();
-  // The alerting worker's own position counts, not the one that it last committed to the stream for retention.
+  // The alerting worker's own position counts, not the one that it last committed to the stream for
+  // retention.
   for (const stream::ReaderStats& reader : p.streams->reader_stats()) {
     if (reader.stream == stream::StreamId::kPosts) status.lag += reader.lag;
   }
@@ -482,11 +502,13 @@ Readiness Pipeline::readiness() const {
     readiness.ready = false;
     base::StrAppend(&readiness.detail, line, "\n");
   }
-  // A bad rule file leaves the old rules in force: worth telling, not worth taking the program out of service.
+  // A bad rule file leaves the old rules in force: worth telling, not worth taking the program out
+  // of service.
   const std::string rules = p.rules->trouble();
   if (!rules.empty()) base::StrAppend(&readiness.detail, "rules: ", rules, "\n");
-  base::StrAppend(&readiness.detail, "rule set ", p.rules->current()->version(), ", lag ", now.lag, ", alerts pending ",
-                  now.alerts_pending, p.outbox->paused() ? ", ringing is paused" : "", "\n");
+  base::StrAppend(&readiness.detail, "rule set ", p.rules->current()->version(), ", lag ", now.lag,
+                  ", alerts pending ", now.alerts_pending,
+                  p.outbox->paused() ? ", ringing is paused" : "", "\n");
   return readiness;
 }
 

@@ -1,12 +1,15 @@
 #ifndef KENG_APP_PIPELINE_H_
 #define KENG_APP_PIPELINE_H_
 
-// `keng run`: all stages in one process over embedded streams. This is where everything is wired to everything.
+// `keng run`: all stages in one process over embedded streams. This is where everything is wired to
+// everything.
 //
-// Life cycle: Open() builds and checks all parts and starts nothing; Start() starts them against the direction of the flow
-// (channels first, sources last); Stop() stops them along it. kill -9 at any point is as safe as Stop().
+// Life cycle: Open() builds and checks all parts and starts nothing; Start() starts them against
+// the direction of the flow (channels first, sources last); Stop() stops them along it. kill -9 at
+// any point is as safe as Stop().
 //
-// Threads: those of ARCHITECTURE.md. status(), ready() and the admin functions may be called by any thread.
+// Threads: those of ARCHITECTURE.md. status(), ready() and the admin functions may be called by any
+// thread.
 
 #include <array>
 #include <cstdint>
@@ -33,7 +36,8 @@ struct PipelineEnvironment {
   std::ostream* terminal = nullptr;  // where terminal channels write
   std::ostream* progress = nullptr;  // where files read once show how far they are; null: nowhere
   alerting::ChannelEnvironment::Colours colours = alerting::ChannelEnvironment::Colours::kNo;
-  // A stage met corruption or a failed sync and has ended: the owner must Stop() and exit with 1. Called by any thread.
+  // A stage met corruption or a failed sync and has ended: the owner must Stop() and exit with 1.
+  // Called by any thread.
   std::function<void(const std::string& stage, const absl::Status& status)> on_failure;
 };
 
@@ -45,10 +49,10 @@ struct PipelineStatus {
   } ingest;
   filters::FilterCounts filters;
   std::map<std::string, int64_t> alerting;  // outcome -> records
-  int64_t lag = 0;              // records that a reader has still to process
-  int64_t alerts_pending = 0;   // alerts that some channel has still to take
-  std::vector<std::string> trouble;  // what refuses a stage's steps at the moment
-  bool sources_idle = false;    // every source has handed over all it has now
+  int64_t lag = 0;                          // records that a reader has still to process
+  int64_t alerts_pending = 0;               // alerts that some channel has still to take
+  std::vector<std::string> trouble;         // what refuses a stage's steps at the moment
+  bool sources_idle = false;                // every source has handed over all it has now
   // Everything that came in has been dealt with.
   bool idle() const { return sources_idle && lag == 0 && alerts_pending == 0; }
 };
@@ -61,7 +65,8 @@ struct Readiness {
 class Pipeline {
  public:
   // Every problem of configuration, rules, places, cells, keys, channels and sources is found here.
-  static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const Config& config, const PipelineEnvironment& environment);
+  static absl::StatusOr<std::unique_ptr<Pipeline>> Open(const Config& config,
+                                                        const PipelineEnvironment& environment);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -74,7 +79,8 @@ class Pipeline {
   bool sources_finished() const;
   PipelineStatus status() const;
   Readiness readiness() const;
-  // Retention, compaction, rule reload: what the maintenance thread does each second, for tests with a clock of their own.
+  // Retention, compaction, rule reload: what the maintenance thread does each second, for tests
+  // with a clock of their own.
   absl::Status Maintain();
   base::Metrics& metrics();
 

@@ -28,44 +28,49 @@ int64_t Value(const std::map<std::string, int64_t>& counts, const std::string& k
 std::string StatusJson(const PipelineStatus& status) {
   json::object outcomes;
   for (int i = 0; i < filters::kFilterOutcomes; ++i) {
-    const std::string_view name = filters::FilterOutcomeName(static_cast<filters::FilterOutcome>(i));
+    const std::string_view name =
+        filters::FilterOutcomeName(static_cast<filters::FilterOutcome>(i));
     outcomes[json::string_view(name.data(), name.size())] = status.filters.outcomes[i];
   }
   json::object alerting;
   for (const auto& [outcome, count] : status.alerting) alerting[outcome] = count;
   json::array trouble;
   for (const std::string& line : status.trouble) trouble.push_back(json::string(line));
-  const json::object document = {
-      {"ingest", {{"lines", status.ingest.lines},
-                  {"stored", status.ingest.stored},
-                  {"expanded", status.ingest.expanded},
-                  {"duplicate", status.ingest.duplicate},
-                  {"dropped", status.ingest.dropped}}},
-      {"filters", {{"outcomes", outcomes},
-                   {"hits", status.filters.hits},
-                   {"edits", status.filters.edits},
-                   {"retractions", status.filters.retractions}}},
-      {"alerting", alerting},
-      {"lag", status.lag},
-      {"alerts_pending", status.alerts_pending},
-      {"trouble", trouble},
-      {"idle", status.idle()}};
+  const json::object document = {{"ingest",
+                                  {{"lines", status.ingest.lines},
+                                   {"stored", status.ingest.stored},
+                                   {"expanded", status.ingest.expanded},
+                                   {"duplicate", status.ingest.duplicate},
+                                   {"dropped", status.ingest.dropped}}},
+                                 {"filters",
+                                  {{"outcomes", outcomes},
+                                   {"hits", status.filters.hits},
+                                   {"edits", status.filters.edits},
+                                   {"retractions", status.filters.retractions}}},
+                                 {"alerting", alerting},
+                                 {"lag", status.lag},
+                                 {"alerts_pending", status.alerts_pending},
+                                 {"trouble", trouble},
+                                 {"idle", status.idle()}};
   return json::serialize(document);
 }
 
 std::string StatusText(const PipelineStatus& status) {
   const auto& ingest = status.ingest;
-  std::string text = absl::StrFormat("ingest    %8d lines    = %d stored + %d duplicate + %d dropped\n", ingest.lines,
-                                     ingest.stored, ingest.duplicate, ingest.dropped);
+  std::string text =
+      absl::StrFormat("ingest    %8d lines    = %d stored + %d duplicate + %d dropped\n",
+                      ingest.lines, ingest.stored, ingest.duplicate, ingest.dropped);
   absl::StrAppendFormat(&text, "filters   %8d posts    =", Sum(status.filters));
   for (int i = 0; i < filters::kFilterOutcomes; ++i) {
     const std::string name(filters::FilterOutcomeName(static_cast<filters::FilterOutcome>(i)));
     absl::StrAppendFormat(&text, "%s %d %s", i == 0 ? "" : " +", status.filters.outcomes[i], name);
   }
-  absl::StrAppendFormat(&text, "\nalerting  %8d hits     = %d opened + %d joined + %d duplicate + %d superseded\n",
-                        status.filters.hits, Value(status.alerting, "opened"), Value(status.alerting, "joined"),
-                        Value(status.alerting, "duplicate"), Value(status.alerting, "superseded"));
-  absl::StrAppendFormat(&text, "waiting   %8d records, %d alerts\n", status.lag, status.alerts_pending);
+  absl::StrAppendFormat(
+      &text, "\nalerting  %8d hits     = %d opened + %d joined + %d duplicate + %d superseded\n",
+      status.filters.hits, Value(status.alerting, "opened"), Value(status.alerting, "joined"),
+      Value(status.alerting, "duplicate"), Value(status.alerting, "superseded"));
+  absl::StrAppendFormat(&text, "waiting   %8d records, %d alerts\n", status.lag,
+                        status.alerts_pending);
   for (const std::string& line : status.trouble) base::StrAppend(&text, "trouble: ", line, "\n");
   const std::string disagreement = status.idle() ? Disagreement(status) : "";
   if (!status.idle()) {

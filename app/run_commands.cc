@@ -25,16 +25,15 @@ int Run(const Config& config, CommandContext& context) {
   const base::RealClock clock;
   const StopSignal stop;
   std::atomic<bool> failed{false};
-  auto pipeline = Pipeline::Open(config, {.clock = &clock,
-                                          .terminal = &std::cout,
-                                          .colours = isatty(STDOUT_FILENO) != 0
-                                                         ? alerting::ChannelEnvironment::Colours::kYes
-                                                         : alerting::ChannelEnvironment::Colours::kNo,
-                                          .on_failure =
-                                              [&](const std::string&, const absl::Status&) {
-                                                failed = true;
-                                                stop.Request();
-                                              }});
+  auto pipeline = Pipeline::Open(
+      config, {.clock = &clock,
+               .terminal = &std::cout,
+               .colours = isatty(STDOUT_FILENO) != 0 ? alerting::ChannelEnvironment::Colours::kYes
+                                                     : alerting::ChannelEnvironment::Colours::kNo,
+               .on_failure = [&](const std::string&, const absl::Status&) {
+                 failed = true;
+                 stop.Request();
+               }});
   if (!pipeline.ok()) {
     context.Fail(pipeline.status());
     return context.status;
@@ -44,7 +43,8 @@ int Run(const Config& config, CommandContext& context) {
     context.Fail(started);
     return context.status;
   }
-  // A run whose sources all end (files read once, standard input) ends when all of it has been dealt with.
+  // A run whose sources all end (files read once, standard input) ends when all of it has been
+  // dealt with.
   while (!stop.requested() && !((*pipeline)->sources_finished() && (*pipeline)->status().idle())) {
     stop.Wait(absl::Milliseconds(200));
   }
@@ -63,13 +63,17 @@ void AddRunCommands(CLI::App& app, CommandContext& context) {
   });
 
   const auto demo_options = std::make_shared<DemoOptions>();
-  CLI::App* demo = app.add_subcommand("demo", "One flood evening in An Giang, from posts to alerts");
-  demo->add_flag_callback("--once", [demo_options] { demo_options->end = DemoEnd::kWhenDone; },
-                          "End by itself when the evening is over");
+  CLI::App* demo =
+      app.add_subcommand("demo", "One flood evening in An Giang, from posts to alerts");
+  demo->add_flag_callback(
+      "--once", [demo_options] { demo_options->end = DemoEnd::kWhenDone; },
+      "End by itself when the evening is over");
   CLI::Option* speed =
-      demo->add_option("--speed", demo_options->speed, "How many times as fast as the evening was (60; with --once 480)")
+      demo->add_option("--speed", demo_options->speed,
+                       "How many times as fast as the evening was (60; with --once 480)")
           ->check(CLI::Range(0.1, 100'000.0));
-  demo->add_option("--home", demo_options->home, "The source folder: demo/ and rules/ are read from it");
+  demo->add_option("--home", demo_options->home,
+                   "The source folder: demo/ and rules/ are read from it");
   demo->callback([demo_options, speed, &context] {
     if (speed->empty()) demo_options->speed = demo_options->end == DemoEnd::kWhenDone ? 480 : 60;
     base::ConfigureLog(base::LogLevel::kError, base::LogForm::kAuto);
@@ -82,10 +86,12 @@ void AddRunCommands(CLI::App& app, CommandContext& context) {
   config->add_subcommand("check", "Read it whole; every problem is named")->callback([&context] {
     Config loaded;
     if (!context.Load(loaded)) return;
-    std::cout << context.config_path << ": good; " << loaded.sources.size() << " sources, " << loaded.channels.size()
-              << " channels\n";
+    std::cout << context.config_path << ": good; " << loaded.sources.size() << " sources, "
+              << loaded.channels.size() << " channels\n";
   });
-  config->add_subcommand("schema", "Its JSON Schema, for editors")->callback([] { std::cout << ConfigSchema(); });
+  config->add_subcommand("schema", "Its JSON Schema, for editors")->callback([] {
+    std::cout << ConfigSchema();
+  });
 
   app.add_subcommand("doctor", "Is everything that keng run needs there?")->callback([&context] {
     Config loaded;

@@ -12,7 +12,8 @@ namespace keng::app {
 
 namespace {
 
-// A signal handler can reach nothing but globals; these two are its mailbox. The pipe makes the wait race-free.
+// A signal handler can reach nothing but globals; these two are its mailbox. The pipe makes the
+// wait race-free.
 std::atomic<int> requests{0};
 int pipe_ends[2] = {-1, -1};
 
@@ -56,8 +57,9 @@ void StopSignal::Request() const {
 
 void StopSignal::Wait(absl::Duration timeout) const {
   pollfd wait = {.fd = pipe_ends[0], .events = POLLIN, .revents = 0};
-  const int milliseconds =
-      timeout == absl::InfiniteDuration() ? -1 : static_cast<int>(absl::ToInt64Milliseconds(timeout));
+  const int milliseconds = timeout == absl::InfiniteDuration()
+                               ? -1
+                               : static_cast<int>(absl::ToInt64Milliseconds(timeout));
   while (!requested()) {
     if (poll(&wait, 1, milliseconds) == 0) return;
   }

@@ -1,8 +1,9 @@
 #ifndef KENG_APP_STOP_SIGNAL_H_
 #define KENG_APP_STOP_SIGNAL_H_
 
-// SIGINT and SIGTERM as something to wait for. While one exists, both signals are caught; a second signal after the first
-// ends the process at once (status 130), so that an operator is never held by a stop that hangs.
+// SIGINT and SIGTERM as something to wait for. While one exists, both signals are caught; a second
+// signal after the first ends the process at once (status 130), so that an operator is never held
+// by a stop that hangs.
 //
 // At most one at a time. Thread-safe.
 

@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kReadBytes = size_t{4} << 20;
 
 void AppendLine(const stream::RecordBatch& batch, const stream::Record& record, std::string& out) {
-  base::StrAppend(&out, R"({"stream":")", stream::StreamName(batch.stream()), R"(","partition":)", batch.partition(),
-                  R"(,"offset":)", record.offset, R"(,"time":")");
+  base::StrAppend(&out, R"({"stream":")", stream::StreamName(batch.stream()), R"(","partition":)",
+                  batch.partition(), R"(,"offset":)", record.offset, R"(,"time":")");
   ingest::AppendRfc3339(record.time, out);
   out.append(R"(","key":)");
   base::AppendJsonString(record.key, out);
@@ -40,8 +40,9 @@ absl::StatusOr<TapResult> Tap(stream::Streams& streams, const TapRequest& reques
     KENG_ASSIGN_OR_RETURN(const auto reader, streams.OpenTap(request.stream, {partition}));
     KENG_ASSIGN_OR_RETURN(const stream::Offset end, streams.End(request.stream, partition));
     const auto asked = request.from.find(partition);
-    const stream::Offset begin =
-        asked != request.from.end() ? asked->second : std::max<stream::Offset>(0, end - request.newest);
+    const stream::Offset begin = asked != request.from.end()
+                                     ? asked->second
+                                     : std::max<stream::Offset>(0, end - request.newest);
     KENG_RETURN_IF_ERROR(reader->Seek(partition, std::min(begin, end)));
     stream::Offset next = std::min(begin, end);
     while (left > 0 && next < end) {

@@ -1,8 +1,9 @@
 #ifndef KENG_APP_TAP_H_
 #define KENG_APP_TAP_H_
 
-// `keng tap STREAM`: the records of a stream as JSON lines, newest last: {"stream","partition","offset","time","key",
-// "value"} (a tombstone has "value": null). Reads beside everything else and holds nothing back.
+// `keng tap STREAM`: the records of a stream as JSON lines, newest last:
+// {"stream","partition","offset","time","key", "value"} (a tombstone has "value": null). Reads
+// beside everything else and holds nothing back.
 
 #include <cstdint>
 #include <map>
@@ -15,7 +16,8 @@ namespace keng::app {
 
 struct TapRequest {
   stream::StreamId stream = stream::StreamId::kPosts;
-  // Where to go on in each partition; a partition that is not named starts `newest` records before its end.
+  // Where to go on in each partition; a partition that is not named starts `newest` records before
+  // its end.
   std::map<int, stream::Offset> from;
   int64_t newest = 100;
   int64_t records_max = 1000;

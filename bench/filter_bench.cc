@@ -40,7 +40,9 @@ class PostArena {
   }
   size_t size() const { return begins_.size(); }
   std::string_view operator[](size_t i) const { return {bytes_.data() + begins_[i], sizes_[i]}; }
-  size_t json_bytes() const { return bytes_.size() - begins_.size() * ingest::PostParser::kPadding; }
+  size_t json_bytes() const {
+    return bytes_.size() - begins_.size() * ingest::PostParser::kPadding;
+  }
 
  private:
   std::string bytes_;
@@ -52,8 +54,8 @@ bool AddCanonical(ingest::PostParser& parser, std::string json, PostArena& posts
   const size_t size = json.size();
   json.resize(size + ingest::PostParser::kPadding);
   ingest::Post post;
-  if (parser.Parse(std::string_view(json).substr(0, size), ingest::PostParser::Mode::kTool, absl::Now(), post) !=
-      ingest::DropReason::kNone) {
+  if (parser.Parse(std::string_view(json).substr(0, size), ingest::PostParser::Mode::kTool,
+                   absl::Now(), post) != ingest::DropReason::kNone) {
     return false;
   }
   if (post.created_at == absl::InfinitePast()) post.created_at = absl::Now();
@@ -74,7 +76,8 @@ template <typename Loop>
 double NanosecondsPerPost(size_t posts, Loop loop) {
   const auto begin = Steady::now();
   loop();
-  return std::chrono::duration<double, std::nano>(Steady::now() - begin).count() / static_cast<double>(posts);
+  return std::chrono::duration<double, std::nano>(Steady::now() - begin).count() /
+         static_cast<double>(posts);
 }
 
 // What is measured, up to and with a stage: the differences are the stages.
@@ -168,13 +171,15 @@ int RunFilterBench(const FilterBenchOptions& options, std::ostream& out, std::os
   ingest::PostParser parser;
   if (!options.posts_file.empty()) {
     std::ifstream in(options.posts_file);
-    for (std::string line; std::getline(in, line) && posts.size() < static_cast<size_t>(options.posts);) {
+    for (std::string line;
+         std::getline(in, line) && posts.size() < static_cast<size_t>(options.posts);) {
       AddCanonical(parser, line, posts);
     }
   } else {
     for (int64_t i = 0; i < options.posts; ++i) {
       const bool hit = static_cast<double>(load.Random() % 1'000'000) < options.hit_share * 1e6;
-      const std::string text = load.Text(kTextBytes, hit ? phrases[load.Random() % phrases.size()] : "");
+      const std::string text =
+          load.Text(kTextBytes, hit ? phrases[load.Random() % phrases.size()] : "");
       AddCanonical(parser, load.PostJson(i, text, absl::Now()), posts);
     }
   }
@@ -193,7 +198,8 @@ int RunFilterBench(const FilterBenchOptions& options, std::ostream& out, std::os
       ours_ns[depth].push_back(NanosecondsPerPost(count, [&] { ours.Run(posts, depth); }));
       bare_ns[depth].push_back(NanosecondsPerPost(count, [&] { RunBare(**bare, posts, depth); }));
     }
-    ours_ns[kEvaluate].push_back(NanosecondsPerPost(count, [&] { matches = ours.Run(posts, kEvaluate); }));
+    ours_ns[kEvaluate].push_back(
+        NanosecondsPerPost(count, [&] { matches = ours.Run(posts, kEvaluate); }));
     ratios.push_back(bare_ns[kScan].back() / ours_ns[kEvaluate].back());
   }
   const double total = Median(ours_ns[kEvaluate]);
@@ -208,28 +214,41 @@ int RunFilterBench(const FilterBenchOptions& options, std::ostream& out, std::os
   const double ratio = Median(ratios);
   if (options.form == ReportForm::kJson) {
     namespace json = boost::json;
-    out << json::serialize(json::object{
-               {"phrases", options.phrases},
-               {"posts", static_cast<int64_t>(count)},
-               {"json_bytes_per_post", static_cast<double>(posts.json_bytes()) / static_cast<double>(count)},
-               {"matches", matches},
-               {"posts_per_s", 1e9 / total},
-               {"ns_per_post",
-                {{"parse", parse}, {"fold", fold}, {"scan", scan}, {"evaluate", evaluate}, {"total", total}}},
-               {"bare_loop",
-                {{"posts_per_s", 1e9 / bare_total},
-                 {"ns_per_post",
-                  {{"parse", bare_parse}, {"fold", bare_fold}, {"scan", bare_scan}, {"total", bare_total}}}}},
-               {"ratio", ratio}})
+    out << json::serialize(
+               json::object{{"phrases", options.phrases},
+                            {"posts", static_cast<int64_t>(count)},
+                            {"json_bytes_per_post",
+                             static_cast<double>(posts.json_bytes()) / static_cast<double>(count)},
+                            {"matches", matches},
+                            {"posts_per_s", 1e9 / total},
+                            {"ns_per_post",
+                             {{"parse", parse},
+                              {"fold", fold},
+                              {"scan", scan},
+                              {"evaluate", evaluate},
+                              {"total", total}}},
+                            {"bare_loop",
+                             {{"posts_per_s", 1e9 / bare_total},
+                              {"ns_per_post",
+                               {{"parse", bare_parse},
+                                {"fold", bare_fold},
+                                {"scan", bare_scan},
+                                {"total", bare_total}}}}},
+                            {"ratio", ratio}})
         << "\n";
     return 0;
   }
-  out << absl::StrFormat("%d phrases, %d posts of %d bytes of JSON, %d matches, one core, %d rounds in turns\n",
-                         options.phrases, count, posts.json_bytes() / count, matches, options.rounds);
-  out << absl::StrFormat("filter stage  %9.0f posts/s  parse %4.0f  fold %4.0f  scan %4.0f  evaluate %4.0f  = %5.0f ns\n",
-                         1e9 / total, parse, fold, scan, evaluate, total);
-  out << absl::StrFormat("bare loop     %9.0f posts/s  parse %4.0f  fold %4.0f  scan %4.0f                 = %5.0f ns\n",
-                         1e9 / bare_total, bare_parse, bare_fold, bare_scan, bare_total);
+  out << absl::StrFormat(
+      "%d phrases, %d posts of %d bytes of JSON, %d matches, one core, %d rounds in turns\n",
+      options.phrases, count, posts.json_bytes() / count, matches, options.rounds);
+  out << absl::StrFormat(
+      "filter stage  %9.0f posts/s  parse %4.0f  fold %4.0f  scan %4.0f  evaluate %4.0f  = %5.0f "
+      "ns\n",
+      1e9 / total, parse, fold, scan, evaluate, total);
+  out << absl::StrFormat(
+      "bare loop     %9.0f posts/s  parse %4.0f  fold %4.0f  scan %4.0f                 = %5.0f "
+      "ns\n",
+      1e9 / bare_total, bare_parse, bare_fold, bare_scan, bare_total);
   out << absl::StrFormat("ratio         %.2f x the bare loop\n", ratio);
   return 0;
 }

@@ -1,8 +1,9 @@
 #ifndef KENG_BENCH_LOAD_H_
 #define KENG_BENCH_LOAD_H_
 
-// The load of the benchmarks: posts and phrases made from the phonology of Vietnamese syllables, the same for the same
-// seed, with the sizes of a real stream (about 199 bytes of text, 462 bytes of JSON).
+// The load of the benchmarks: posts and phrases made from the phonology of Vietnamese syllables,
+// the same for the same seed, with the sizes of a real stream (about 199 bytes of text, 462 bytes
+// of JSON).
 
 #include <cstdint>
 #include <random>

@@ -53,14 +53,16 @@ class FilterWorkerTest : public testing::Test {
   void SetRules(std::string_view text) {
     auto files = LoadRulesText("rules.yaml", text);
     KENG_CHECK(files.ok(), std::string(files.status().message()));
-    auto rules = RuleSet::Compile(*std::move(files), {.folded = kit_.resolver->gazetteer().literals(), .is_named_place = {}});
+    auto rules = RuleSet::Compile(
+        *std::move(files), {.folded = kit_.resolver->gazetteer().literals(), .is_named_place = {}});
     KENG_CHECK(rules.ok(), std::string(rules.status().message()));
     kit_.rules = *std::move(rules);
   }
 
   void Open() {
     worker_.reset();
-    auto worker = FilterWorker::Open({.desks = {"91"}, .sketch_seed = 7}, streams_, [this] { return kit_; }, metrics_);
+    auto worker = FilterWorker::Open(
+        {.desks = {"91"}, .sketch_seed = 7}, streams_, [this] { return kit_; }, metrics_);
     KENG_CHECK(worker.ok(), std::string(worker.status().message()));
     worker_ = *std::move(worker);
   }
@@ -102,7 +104,9 @@ class FilterWorkerTest : public testing::Test {
       }
     }
   }
-  int64_t Outcomes(FilterOutcome outcome) { return worker_->counts().outcomes[static_cast<int>(outcome)]; }
+  int64_t Outcomes(FilterOutcome outcome) {
+    return worker_->counts().outcomes[static_cast<int>(outcome)];
+  }
 
   base::FakeClock clock_;
   base::Metrics metrics_;
@@ -148,7 +152,8 @@ TEST_F(FilterWorkerTest, EachPostEndsInOneOutcome) {
   StoreValue("t:broken", "{\"id\": 5");
   EXPECT_EQ(RunAll(), 7);
   EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1);
-  EXPECT_EQ(Outcomes(FilterOutcome::kFilteredOut), 2) << "noise, and a rule whose place is not known";
+  EXPECT_EQ(Outcomes(FilterOutcome::kFilteredOut), 2)
+      << "noise, and a rule whose place is not known";
   EXPECT_EQ(Outcomes(FilterOutcome::kElsewhere), 1);
   EXPECT_EQ(Outcomes(FilterOutcome::kLate), 1);
   EXPECT_EQ(Outcomes(FilterOutcome::kRetracted), 1);
@@ -170,7 +175,8 @@ TEST_F(FilterWorkerTest, AnEditWithdrawsWhatNoLongerMatches) {
   EXPECT_EQ(record.post, "t:1");
   EXPECT_EQ(record.version, "2");
   EXPECT_TRUE(record.rules.empty());
-  EXPECT_EQ(*streams_.Lookup(StreamId::kTexts, "t:1"), std::nullopt) << "the old text must not stay";
+  EXPECT_EQ(*streams_.Lookup(StreamId::kTexts, "t:1"), std::nullopt)
+      << "the old text must not stay";
 }
 
 TEST_F(FilterWorkerTest, ALateEditStillTakesEffectAndRingsNothingNew) {
@@ -200,9 +206,11 @@ TEST_F(FilterWorkerTest, ARetractionTakesTheTextAway) {
 TEST_F(FilterWorkerTest, ARefusedWriteIsRepeatedWholeAndCountedOnce) {
   Store(NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang"));
   streams_.FailNext(2);
-  EXPECT_EQ(worker_->RunOnce(absl::ZeroDuration()).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(worker_->RunOnce(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(worker_->counts().hits, 0) << "nothing is counted before it is durable";
-  EXPECT_EQ(worker_->RunOnce(absl::ZeroDuration()).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(worker_->RunOnce(absl::ZeroDuration()).status().code(),
+            absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(*worker_->RunOnce(absl::ZeroDuration()), 1);
   EXPECT_EQ(streams_.failed(), 2);
   EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1);

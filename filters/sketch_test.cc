@@ -28,8 +28,9 @@ constexpr std::string_view kFlood =
 
 TEST(SketchTest, TheSameTextInOtherClothes) {
   EXPECT_EQ(CompareTexts(kFlood, kFlood), Likeness::kSame);
-  EXPECT_EQ(CompareTexts(kFlood, "DUONG TRAN HUNG DAO doan truoc cho ngap gan nua banh xe,   ba con "
-                                 "di lam ve nho tranh nhe!!!"),
+  EXPECT_EQ(CompareTexts(kFlood,
+                         "DUONG TRAN HUNG DAO doan truoc cho ngap gan nua banh xe,   ba con "
+                         "di lam ve nho tranh nhe!!!"),
             Likeness::kSame);
   EXPECT_EQ(CompareTexts(kFlood, std::string(kFlood) + " Chia sẻ giúp mình với"), Likeness::kSame);
 }
@@ -42,9 +43,10 @@ TEST(SketchTest, OtherTexts) {
 }
 
 TEST(SketchTest, TheListOfAnotherDay) {
-  EXPECT_EQ(CompareTexts("Giá lúa hôm nay 12/10: OM 18 giá 6800 đồng, Đài thơm 7200 đồng, nếp 8100",
-                         "Giá lúa hôm nay 13/10: OM 18 giá 6900 đồng, Đài thơm 7250 đồng, nếp 8050"),
-            Likeness::kDifferentNumbers);
+  EXPECT_EQ(
+      CompareTexts("Giá lúa hôm nay 12/10: OM 18 giá 6800 đồng, Đài thơm 7200 đồng, nếp 8100",
+                   "Giá lúa hôm nay 13/10: OM 18 giá 6900 đồng, Đài thơm 7250 đồng, nếp 8050"),
+      Likeness::kDifferentNumbers);
 }
 
 TEST(SketchTest, TheSameFormWithAnotherName) {

@@ -69,7 +69,8 @@ absl::StatusOr<KeyFile> ReadKeyFile(const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) return FileError(path, "the author keys");
   if ((info.st_mode & 077) != 0)
     return absl::FailedPreconditionError(base::StrCat(
-        path, ": others may read the author keys; put it right with chmod 600 and begin a new key"));
+        path,
+        ": others may read the author keys; put it right with chmod 600 and begin a new key"));
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   text << file.rdbuf();
@@ -104,10 +105,10 @@ absl::StatusOr<KeyFile> ReadKeyFile(const std::string& path) {
 }
 
 std::string Format(const KeyFile& keys) {
-  std::string text = base::StrCat("{\"version\": ", kFileVersion, ", \"sketch_seed\": \"",
-                                  ToHex({reinterpret_cast<const char*>(&keys.sketch_seed),
-                                         sizeof(keys.sketch_seed)}),
-                                  "\",\n \"keys\": [");
+  std::string text = base::StrCat(
+      "{\"version\": ", kFileVersion, ", \"sketch_seed\": \"",
+      ToHex({reinterpret_cast<const char*>(&keys.sketch_seed), sizeof(keys.sketch_seed)}),
+      "\",\n \"keys\": [");
   bool first = true;
   for (const KeyFile::Entry& entry : keys.entries) {
     std::string made;
@@ -182,8 +183,7 @@ absl::Time NextMonth(absl::Time time) {
 
 }  // namespace
 
-std::string AuthorKeys::HashWith(const Key& key, std::string_view source,
-                                 std::string_view author) {
+std::string AuthorKeys::HashWith(const Key& key, std::string_view source, std::string_view author) {
   constexpr size_t kDigits = 24;
   std::string message(source);
   message.push_back('\0');
@@ -329,8 +329,7 @@ absl::StatusOr<OptOutList> OptOutList::Load(const std::string& path) {
 }
 
 bool OptOutList::HasDigest(std::string_view bytes) const {
-  return !hashed_.empty() &&
-         hashed_.contains(base::ToAbsl(base::AsBytes(base::Sha256(bytes))));
+  return !hashed_.empty() && hashed_.contains(base::ToAbsl(base::AsBytes(base::Sha256(bytes))));
 }
 
 bool OptOutList::HasAccount(std::string_view account) const {

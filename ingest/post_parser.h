@@ -64,9 +64,9 @@ class PostParser {
     std::string_view text;  // as Post::text
     absl::Time created_at = absl::InfinitePast();
   };
-  // Reads only that, from a post in canonical form (post_writer.h), in a third of the time of Parse(): the other values
-  // are passed over unseen. False: not canonical, a deletion, or broken; Parse() then says what it is. The text lives as
-  // Post's views do. REQUIRES: as Parse().
+  // Reads only that, from a post in canonical form (post_writer.h), in a third of the time of
+  // Parse(): the other values are passed over unseen. False: not canonical, a deletion, or broken;
+  // Parse() then says what it is. The text lives as Post's views do. REQUIRES: as Parse().
   bool ParseBrief(std::string_view json, Brief& brief);
 
   // After a Parse() that was refused: the field that was to blame, or "" when it was the line as a

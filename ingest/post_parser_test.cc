@@ -300,7 +300,8 @@ TEST(PostSchema, NamesTheParsersFields) {
 
 // ParseBrief says of every canonical post what Parse says, and no to everything else.
 TEST(PostParserBrief, AgreesWithParseOnCanonicalPosts) {
-  const std::string_view texts[] = {"", "ngập tới gối", "a \"quote\" and \\ and\nlines\t", "chữ đậm 😭 {\"text\":\"x\"}"};
+  const std::string_view texts[] = {"", "ngập tới gối", "a \"quote\" and \\ and\nlines\t",
+                                    "chữ đậm 😭 {\"text\":\"x\"}"};
   PostParser full;
   PostParser brief_parser;
   for (const std::string_view text : texts) {
@@ -321,7 +322,9 @@ TEST(PostParserBrief, AgreesWithParseOnCanonicalPosts) {
         json.resize(size + PostParser::kPadding);
         const std::string_view line = std::string_view(json).substr(0, size);
         Post parsed;
-        ASSERT_EQ(full.Parse(line, PostParser::Mode::kStored, absl::Now(), parsed), DropReason::kNone) << json;
+        ASSERT_EQ(full.Parse(line, PostParser::Mode::kStored, absl::Now(), parsed),
+                  DropReason::kNone)
+            << json;
         PostParser::Brief brief;
         ASSERT_EQ(brief_parser.ParseBrief(line, brief), kind != PostKind::kDelete) << json;
         if (kind == PostKind::kDelete) continue;
@@ -332,12 +335,14 @@ TEST(PostParserBrief, AgreesWithParseOnCanonicalPosts) {
       }
     }
   }
-  for (const std::string_view bad : {"", "{", "[]", "{\"id\":\"a\"}", "{\"kind\":\"post\",\"text\":5}",
-                                     "{\"kind\":\"post\",\"text\":\"x\",\"created_at\":\"soon\"}"}) {
+  for (const std::string_view bad :
+       {"", "{", "[]", "{\"id\":\"a\"}", "{\"kind\":\"post\",\"text\":5}",
+        "{\"kind\":\"post\",\"text\":\"x\",\"created_at\":\"soon\"}"}) {
     std::string json(bad);
     json.resize(bad.size() + PostParser::kPadding);
     PostParser::Brief brief;
-    EXPECT_FALSE(brief_parser.ParseBrief(std::string_view(json).substr(0, bad.size()), brief)) << bad;
+    EXPECT_FALSE(brief_parser.ParseBrief(std::string_view(json).substr(0, bad.size()), brief))
+        << bad;
   }
 }
 

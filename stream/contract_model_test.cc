@@ -1,4 +1,5 @@
-// Random writes, commits, reads, reopenings and maintenance against a model that is obviously right.
+// Random writes, commits, reads, reopenings and maintenance against a model that is obviously
+// right.
 
 #include <algorithm>
 #include <cstdlib>

@@ -230,8 +230,7 @@ TEST_P(StreamsContractTest, ABadSetIsRefusedWhole) {
     absl::StatusCode code;
   };
   const Case cases[] = {
-      {"position past the end",
-       [](WriteSet& set) { set.Commit("r", StreamId::kInbox, 0, 2); },
+      {"position past the end", [](WriteSet& set) { set.Commit("r", StreamId::kInbox, 0, 2); },
        absl::StatusCode::kInvalidArgument},
       {"negative position", [](WriteSet& set) { set.Commit("r", StreamId::kInbox, 0, -1); },
        absl::StatusCode::kInvalidArgument},
@@ -314,10 +313,10 @@ TEST_P(StreamsContractTest, SeekToTimeFindsTheFirstAtOrAfter) {
     absl::Duration after;
     Offset offset;
   };
-  const Case cases[] = {{-absl::Hours(1), 0},      {absl::ZeroDuration(), 0},
-                        {absl::Seconds(1), 1},     {absl::Seconds(10), 1},
-                        {absl::Seconds(95), 10},   {absl::Seconds(190), 19},
-                        {absl::Seconds(191), 20},  {absl::InfiniteDuration(), 20}};
+  const Case cases[] = {{-absl::Hours(1), 0},     {absl::ZeroDuration(), 0},
+                        {absl::Seconds(1), 1},    {absl::Seconds(10), 1},
+                        {absl::Seconds(95), 10},  {absl::Seconds(190), 19},
+                        {absl::Seconds(191), 20}, {absl::InfiniteDuration(), 20}};
   for (const Case& c : cases) {
     ASSERT_TRUE(reader->SeekToTime(0, start + c.after).ok());
     EXPECT_EQ(reader->position(0), c.offset) << c.after;

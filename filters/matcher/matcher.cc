@@ -528,7 +528,8 @@ bool Matcher::HasCandidates() {
   State& state = *state_;
   if (!state.rules.always.empty() || state.literals == Literals::kAlways) return true;
   return std::any_of(state.hits.begin(), state.hits.end(), [&](const LiteralHit& hit) {
-    return state.rules.literals[hit.literal].rules_begin != state.rules.literals[hit.literal + 1].rules_begin;
+    return state.rules.literals[hit.literal].rules_begin !=
+           state.rules.literals[hit.literal + 1].rules_begin;
   });
 }
 

@@ -60,8 +60,8 @@ class Matcher {
   // The same in steps, for measuring: Match() is Fold, Scan, Evaluate.
   void Fold(std::string_view text, MatchResult& out);
   void Scan(MatchResult& out);
-  // After Scan(): whether any rule has to be evaluated. Without, Evaluate() would find nothing, and the caller needs no
-  // more of the post than its text.
+  // After Scan(): whether any rule has to be evaluated. Without, Evaluate() would find nothing, and
+  // the caller needs no more of the post than its text.
   bool HasCandidates();
   void Evaluate(const ingest::Post& post, MatchResult& out);
 

@@ -334,8 +334,8 @@ Placement Resolver::Answer(const FoldedText& text, std::span<const LiteralMatch>
 
 // Path and cell of a place of ours.
 void Resolver::SetPlace(int place, Placement& placement) const {
-  // A spot tells where its unit is meant; the place is the unit, so that reports about one evening's
-  // water, from the market, the bridge and the main road of one ward, are one story.
+  // A spot tells where its unit is meant; the place is the unit, so that reports about one
+  // evening's water, from the market, the bridge and the main road of one ward, are one story.
   while (gazetteer_->place(place).level == PlaceLevel::kSpot &&
          gazetteer_->place(place).parent != Place::kNobody) {
     place = gazetteer_->place(place).parent;

@@ -13,19 +13,26 @@ namespace keng::filters {
 
 namespace fs = std::filesystem;
 
-RuleWatcher::RuleWatcher(RuleWatcherOptions options, Placing placing, const base::Clock& clock, base::Metrics* metrics)
+RuleWatcher::RuleWatcher(RuleWatcherOptions options, Placing placing, const base::Clock& clock,
+                         base::Metrics* metrics)
     : options_(std::move(options)), placing_(std::move(placing)), clock_(clock), metrics_(metrics) {
   if (metrics_ == nullptr) return;
   loads_ = metrics_->counter("keng_rules_loads_total", "Rule sets that came into force");
-  failures_ = metrics_->counter("keng_rules_load_failed_total", "Changes of rule files that were refused");
+  failures_ =
+      metrics_->counter("keng_rules_load_failed_total", "Changes of rule files that were refused");
   rules_gauge_ = metrics_->gauge("keng_rules_loaded", "Rules in force");
-  phrases_gauge_ = metrics_->gauge("keng_rules_patterns", "Distinct phrases with their marks in force");
-  failing_gauge_ = metrics_->gauge("keng_rules_files_bad", "1 while the rule files on disk are not in force");
+  phrases_gauge_ =
+      metrics_->gauge("keng_rules_patterns", "Distinct phrases with their marks in force");
+  failing_gauge_ =
+      metrics_->gauge("keng_rules_files_bad", "1 while the rule files on disk are not in force");
 }
 
-absl::StatusOr<std::unique_ptr<RuleWatcher>> RuleWatcher::Open(RuleWatcherOptions options, Placing placing,
-                                                               const base::Clock& clock, base::Metrics* metrics) {
-  std::unique_ptr<RuleWatcher> watcher(new RuleWatcher(std::move(options), std::move(placing), clock, metrics));
+absl::StatusOr<std::unique_ptr<RuleWatcher>> RuleWatcher::Open(RuleWatcherOptions options,
+                                                               Placing placing,
+                                                               const base::Clock& clock,
+                                                               base::Metrics* metrics) {
+  std::unique_ptr<RuleWatcher> watcher(
+      new RuleWatcher(std::move(options), std::move(placing), clock, metrics));
   watcher->loaded_ = watcher->seen_ = watcher->Fingerprint();
   KENG_ASSIGN_OR_RETURN(std::shared_ptr<const RuleSet> rules, watcher->Load());
   watcher->Report(*rules);
@@ -35,7 +42,9 @@ absl::StatusOr<std::unique_ptr<RuleWatcher>> RuleWatcher::Open(RuleWatcherOption
 }
 
 absl::StatusOr<std::shared_ptr<const RuleSet>> RuleWatcher::Load() const {
-  KENG_ASSIGN_OR_RETURN(RuleFiles files, LoadRules(options_.paths, {.now = clock_.Now(), .overrides_path = options_.overrides_path}));
+  KENG_ASSIGN_OR_RETURN(
+      RuleFiles files,
+      LoadRules(options_.paths, {.now = clock_.Now(), .overrides_path = options_.overrides_path}));
   return RuleSet::Compile(std::move(files), placing_.literals);
 }
 
@@ -49,7 +58,8 @@ void RuleWatcher::Report(const RuleSet& rules) {
     if (warning.weight == RuleWarning::Weight::kUnpublishable) ++unpublishable;
   }
   if (unpublishable > 0) {
-    base::LogWarn("rules.not_publishable", {{"rules", base::StrCat(unpublishable)}, {"remedy", "keng rules check"}});
+    base::LogWarn("rules.not_publishable",
+                  {{"rules", base::StrCat(unpublishable)}, {"remedy", "keng rules check"}});
   }
   base::LogInfo("rules.in_force",
                 {{"version", rules.version()}, {"rules", base::StrCat(rules.rules().size())}});
@@ -61,8 +71,9 @@ std::string RuleWatcher::Fingerprint() const {
     std::error_code error;
     const auto size = fs::file_size(path, error);
     const auto time = fs::last_write_time(path, error);
-    lines.push_back(base::StrCat(path.string(), "|", error ? 0 : size, "|",
-                                 error ? 0 : static_cast<int64_t>(time.time_since_epoch().count())));
+    lines.push_back(
+        base::StrCat(path.string(), "|", error ? 0 : size, "|",
+                     error ? 0 : static_cast<int64_t>(time.time_since_epoch().count())));
   };
   for (const std::string& path : options_.paths) {
     std::error_code error;

@@ -1,12 +1,14 @@
 #ifndef KENG_FILTERS_RULES_RULE_WATCHER_H_
 #define KENG_FILTERS_RULES_RULE_WATCHER_H_
 
-// The rules in force, and their hot reload: when a rule file changes, everything is loaded, compiled and tested anew and
-// takes the place of the old rule set as a whole. A bad file leaves the old rules in force, and shows in the log, in
-// keng_rules_load_failed_total and in trouble() until it is mended.
+// The rules in force, and their hot reload: when a rule file changes, everything is loaded,
+// compiled and tested anew and takes the place of the old rule set as a whole. A bad file leaves
+// the old rules in force, and shows in the log, in keng_rules_load_failed_total and in trouble()
+// until it is mended.
 //
-// Poll() is cheap while nothing changes: it looks at names, sizes and times of modification. A change is taken up only
-// when two polls in a row see the same files, so that a half-written one is not read.
+// Poll() is cheap while nothing changes: it looks at names, sizes and times of modification. A
+// change is taken up only when two polls in a row see the same files, so that a half-written one is
+// not read.
 //
 // Threads: current() and trouble() may be called by any thread, Poll() by one.
 // Tests: filters/rules/rule_watcher_test.cc.
@@ -32,10 +34,13 @@ struct RuleWatcherOptions {
 
 class RuleWatcher {
  public:
-  // Loads the rules for the first time: here a bad file is an error. Rules without tests, or whose tests fail, are taken
-  // with a warning in the log (`keng rules publish` would refuse them). `clock` and `metrics` must outlive the watcher.
-  static absl::StatusOr<std::unique_ptr<RuleWatcher>> Open(RuleWatcherOptions options, Placing placing,
-                                                           const base::Clock& clock, base::Metrics* metrics);
+  // Loads the rules for the first time: here a bad file is an error. Rules without tests, or whose
+  // tests fail, are taken with a warning in the log (`keng rules publish` would refuse them).
+  // `clock` and `metrics` must outlive the watcher.
+  static absl::StatusOr<std::unique_ptr<RuleWatcher>> Open(RuleWatcherOptions options,
+                                                           Placing placing,
+                                                           const base::Clock& clock,
+                                                           base::Metrics* metrics);
   RuleWatcher(const RuleWatcher&) = delete;
   RuleWatcher& operator=(const RuleWatcher&) = delete;
 
@@ -46,7 +51,8 @@ class RuleWatcher {
   std::string trouble() const;
 
  private:
-  RuleWatcher(RuleWatcherOptions options, Placing placing, const base::Clock& clock, base::Metrics* metrics);
+  RuleWatcher(RuleWatcherOptions options, Placing placing, const base::Clock& clock,
+              base::Metrics* metrics);
 
   absl::StatusOr<std::shared_ptr<const RuleSet>> Load() const;
   std::string Fingerprint() const;

@@ -22,8 +22,9 @@ class RuleWatcherTest : public testing::Test {
   void Write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ + "/" + name) << text;
     // Times of modification may be coarse: each write gets one of its own.
-    std::filesystem::last_write_time(folder_ + "/" + name,
-                                     std::filesystem::file_time_type(std::chrono::seconds(1'000'000 + ++writes_)));
+    std::filesystem::last_write_time(
+        folder_ + "/" + name,
+        std::filesystem::file_time_type(std::chrono::seconds(1'000'000 + ++writes_)));
   }
   void Open() {
     auto watcher = RuleWatcher::Open({.paths = {folder_ + "/flood.yaml"}}, {}, clock_, &metrics_);
@@ -44,11 +45,13 @@ class RuleWatcherTest : public testing::Test {
 };
 
 constexpr char kGood[] = "rules: [{id: flood, topic: flooding, any: [ngập nước]}]\n";
-constexpr char kBetter[] = "rules: [{id: flood, topic: flooding, any: [ngập nước, ngập lút bánh]}]\n";
+constexpr char kBetter[] =
+    "rules: [{id: flood, topic: flooding, any: [ngập nước, ngập lút bánh]}]\n";
 
 TEST_F(RuleWatcherTest, ABadFileAtTheStartIsAnError) {
   Write("flood.yaml", "rules: [{id: flood, topic: floding, any: [ngập]}]\n");
-  const auto watcher = RuleWatcher::Open({.paths = {folder_ + "/flood.yaml"}}, {}, clock_, &metrics_);
+  const auto watcher =
+      RuleWatcher::Open({.paths = {folder_ + "/flood.yaml"}}, {}, clock_, &metrics_);
   EXPECT_THAT(std::string(watcher.status().message()), testing::HasSubstr("flood.yaml:1"));
 }
 

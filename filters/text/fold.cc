@@ -76,8 +76,8 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
 
 namespace {
 
-// The ASCII letter or digit that a code point folds to where nothing around it matters, 0 for separators, and kAsk for
-// all that needs the whole fold.
+// The ASCII letter or digit that a code point folds to where nothing around it matters, 0 for
+// separators, and kAsk for all that needs the whole fold.
 constexpr char kAsk = 1;
 constexpr uint32_t kPlainEnd = 0x1F00;
 
@@ -99,8 +99,9 @@ std::array<char, kPlainEnd> MakePlainTable() {
   return table;
 }
 
-// The map of a text in which each letter gives one folded byte and nothing is split, joined or dropped: nearly every
-// text. Walks both side by side and answers false at the first byte that does not fit.
+// The map of a text in which each letter gives one folded byte and nothing is split, joined or
+// dropped: nearly every text. Walks both side by side and answers false at the first byte that does
+// not fit.
 bool MapPlain(std::string_view original, std::string_view folded, std::vector<Span>& map) {
   static const std::array<char, kPlainEnd> kTable = MakePlainTable();
   map.resize(folded.size());

@@ -70,8 +70,7 @@ struct FilePoint {
   }
   static std::optional<FilePoint> Parse(std::string_view text) {
     try {
-      const boost::json::object object =
-          boost::json::parse({text.data(), text.size()}).as_object();
+      const boost::json::object object = boost::json::parse({text.data(), text.size()}).as_object();
       const auto number = [&](const char* name) {
         return std::stoull(boost::json::value_to<std::string>(object.at(name)));
       };
@@ -223,7 +222,8 @@ class FileSource final : public LineSource {
   // The file that was read before and has another name now, in the same folder.
   Descriptor FindRenamed(const FilePoint& left) const {
     const size_t slash = options_.path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "./" : options_.path.substr(0, slash + 1);
+    const std::string folder =
+        slash == std::string::npos ? "./" : options_.path.substr(0, slash + 1);
     DIR* directory = ::opendir(folder.c_str());
     if (directory == nullptr) return Descriptor();
     Descriptor found;

@@ -34,7 +34,8 @@ constexpr int kRetryAfterSeconds = 1;
 absl::StatusOr<std::vector<std::string>> ReadTokens(const std::string& path) {
   struct stat file = {};
   if (stat(path.c_str(), &file) != 0) {
-    return absl::NotFoundError(StrCat(path, ": the producers' tokens are not there; write lines \"PRODUCER TOKEN\""));
+    return absl::NotFoundError(
+        StrCat(path, ": the producers' tokens are not there; write lines \"PRODUCER TOKEN\""));
   }
   if ((file.st_mode & 077) != 0) {
     return absl::InvalidArgumentError(StrCat(path, ": others can read the tokens; chmod 600 it"));
@@ -85,21 +86,24 @@ absl::StatusOr<std::vector<std::string>> SplitLines(std::string_view body, int l
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
     if (lines.size() == static_cast<size_t>(lines_max)) {
-      return absl::OutOfRangeError(StrCat("more than ", lines_max, " lines; send them in several requests"));
+      return absl::OutOfRangeError(
+          StrCat("more than ", lines_max, " lines; send them in several requests"));
     }
     lines.emplace_back(line);
   }
   return lines;
 }
 
-// `data` of one event; an event that is none becomes a line that the parser refuses, so that it is counted like any other.
+// `data` of one event; an event that is none becomes a line that the parser refuses, so that it is
+// counted like any other.
 std::string EventLine(const json::value& event) {
   if (event.is_object()) {
     const json::object& object = event.as_object();
     const json::value* version = object.if_contains("specversion");
     const json::value* data = object.if_contains("data");
-    if (version != nullptr && version->is_string() && version->as_string() == "1.0" && data != nullptr &&
-        object.contains("id") && object.contains("source") && object.contains("type")) {
+    if (version != nullptr && version->is_string() && version->as_string() == "1.0" &&
+        data != nullptr && object.contains("id") && object.contains("source") &&
+        object.contains("type")) {
       return json::serialize(*data);
     }
   }
@@ -118,7 +122,8 @@ absl::StatusOr<std::vector<std::string>> EventLines(std::string_view body, int l
     return lines;
   }
   if (parsed.as_array().size() > static_cast<size_t>(lines_max)) {
-    return absl::OutOfRangeError(StrCat("more than ", lines_max, " events; send them in several requests"));
+    return absl::OutOfRangeError(
+        StrCat("more than ", lines_max, " events; send them in several requests"));
   }
   for (const json::value& event : parsed.as_array()) lines.push_back(EventLine(event));
   return lines;
@@ -126,7 +131,8 @@ absl::StatusOr<std::vector<std::string>> EventLines(std::string_view body, int l
 
 class HttpSource final : public PushSource {
  public:
-  HttpSource(HttpSourceOptions options, std::vector<std::string> tokens, std::unique_ptr<SourceIntake> intake)
+  HttpSource(HttpSourceOptions options, std::vector<std::string> tokens,
+             std::unique_ptr<SourceIntake> intake)
       : options_(std::move(options)), tokens_(std::move(tokens)), intake_(std::move(intake)) {}
 
   ~HttpSource() override {
@@ -142,7 +148,8 @@ class HttpSource final : public PushSource {
     listen.port = options_.port;
     listen.tls_certificate_file = options_.tls_certificate_file;
     listen.tls_key_file = options_.tls_key_file;
-    listen.token = tokens_.front();  // the route checks every producer's; the server only wants to know that there is one
+    listen.token = tokens_.front();  // the route checks every producer's; the server only wants to
+                                     // know that there is one
     server.listen = {listen};
     net::HttpRoute route;
     route.method = "POST";
@@ -193,17 +200,21 @@ class HttpSource final : public PushSource {
     net::DecompressLimits limits;
     limits.bytes_max = options_.body_bytes_max;
     auto body = net::Decompress(*coding, request.body, limits);
-    if (absl::IsResourceExhausted(body.status())) return Problem(413, std::string(body.status().message()));
+    if (absl::IsResourceExhausted(body.status()))
+      return Problem(413, std::string(body.status().message()));
     if (!body.ok()) return Problem(400, std::string(body.status().message()));
     auto lines = Lines(MediaType(request.header("content-type")), *body);
-    if (absl::IsUnimplemented(lines.status())) return Problem(415, std::string(lines.status().message()));
-    if (absl::IsOutOfRange(lines.status())) return Problem(413, std::string(lines.status().message()));
+    if (absl::IsUnimplemented(lines.status()))
+      return Problem(415, std::string(lines.status().message()));
+    if (absl::IsOutOfRange(lines.status()))
+      return Problem(413, std::string(lines.status().message()));
     if (!lines.ok()) return Problem(400, std::string(lines.status().message()));
     if (lines->empty()) return Problem(400, "the body holds no post");
     return Store(*lines);
   }
 
-  absl::StatusOr<std::vector<std::string>> Lines(const std::string& type, std::string_view body) const {
+  absl::StatusOr<std::vector<std::string>> Lines(const std::string& type,
+                                                 std::string_view body) const {
     if (type == "application/x-ndjson" || type == "application/ndjson" || type == "text/plain") {
       return SplitLines(body, options_.lines_max);
     }
@@ -218,7 +229,8 @@ class HttpSource final : public PushSource {
   }
 
   ServerResponse Full() const {
-    ServerResponse full = Problem(429, "the pipeline is full; nothing was taken, send the request again");
+    ServerResponse full =
+        Problem(429, "the pipeline is full; nothing was taken, send the request again");
     full.headers.emplace_back("Retry-After", StrCat(kRetryAfterSeconds));
     return full;
   }
@@ -235,7 +247,8 @@ class HttpSource final : public PushSource {
       for (std::string& line : lines) {
         const size_t size = line.size();
         line.resize(size + PostParser::kPadding, ' ');
-        const SourceIntake::Result result = intake_->Add(std::string_view(line).substr(0, size), ++number);
+        const SourceIntake::Result result =
+            intake_->Add(std::string_view(line).substr(0, size), ++number);
         json::object entry;
         entry["line"] = number;
         switch (result.outcome) {
@@ -252,7 +265,8 @@ class HttpSource final : public PushSource {
             entry["outcome"] = "dropped";
             const std::string_view reason = DropReasonName(result.reason);
             entry["reason"] = json::string_view(reason.data(), reason.size());
-            if (!result.field.empty()) entry["field"] = json::string_view(result.field.data(), result.field.size());
+            if (!result.field.empty())
+              entry["field"] = json::string_view(result.field.data(), result.field.size());
             break;
           }
         }
@@ -261,7 +275,9 @@ class HttpSource final : public PushSource {
       const absl::Status stored = intake_->Commit("");
       if (!stored.ok()) {
         intake_->Discard();
-        return absl::IsDataLoss(stored) ? Problem(503, "the store has stopped; an operator must look") : Full();
+        return absl::IsDataLoss(stored)
+                   ? Problem(503, "the store has stopped; an operator must look")
+                   : Full();
       }
     }
     {
@@ -300,13 +316,15 @@ absl::StatusOr<HttpSourceOptions> ReadHttpSourceOptions(const base::Yaml& entry)
     KENG_ASSIGN_OR_RETURN(const std::string text, listen->String("listen"));
     const size_t colon = text.rfind(':');
     if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(colon + 1), &options.port)) {
-      return listen->Error(StrCat("listen is \"", text, "\"; expected ADDRESS:PORT such as 127.0.0.1:8080"));
+      return listen->Error(
+          StrCat("listen is \"", text, "\"; expected ADDRESS:PORT such as 127.0.0.1:8080"));
     }
     options.address = text.substr(0, colon);
   }
-  const std::pair<const char*, std::string*> texts[] = {{"tokens_file", &options.tokens_file},
-                                                        {"tls_certificate_file", &options.tls_certificate_file},
-                                                        {"tls_key_file", &options.tls_key_file}};
+  const std::pair<const char*, std::string*> texts[] = {
+      {"tokens_file", &options.tokens_file},
+      {"tls_certificate_file", &options.tls_certificate_file},
+      {"tls_key_file", &options.tls_key_file}};
   for (const auto& [key, target] : texts) {
     if (const base::Yaml* value = entry.Find(key)) {
       KENG_ASSIGN_OR_RETURN(*target, value->String(key));
@@ -326,7 +344,8 @@ absl::StatusOr<std::unique_ptr<PushSource>> MakeHttpSource(HttpSourceOptions opt
                                                            std::unique_ptr<SourceIntake> intake,
                                                            base::Metrics* metrics) {
   KENG_ASSIGN_OR_RETURN(std::vector<std::string> tokens, ReadTokens(options.tokens_file));
-  auto source = std::make_unique<HttpSource>(std::move(options), std::move(tokens), std::move(intake));
+  auto source =
+      std::make_unique<HttpSource>(std::move(options), std::move(tokens), std::move(intake));
   KENG_RETURN_IF_ERROR(source->Listen(metrics));
   return std::unique_ptr<PushSource>(std::move(source));
 }

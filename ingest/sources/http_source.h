@@ -8,13 +8,15 @@
 //   application/cloudevents+json               one CloudEvents 1.0 event whose `data` is a post
 //   application/cloudevents-batch+json         an array of them
 //
-// with Content-Encoding gzip, zstd or none. A producer names itself by a bearer token. The answer is given when the posts
-// are durable: 200 {"accepted":n,"duplicate":d,"rejected":r,"results":[{"line":1,"outcome":"stored"}, {"line":2,"outcome":
-// "dropped","reason":...,"field":...}]}. 400: nothing could be read; 401, 413, 415; 429 with Retry-After: the pipeline is
-// full, nothing of this request was taken, send it again. A repeated request is harmless: posts are known by their ids.
+// with Content-Encoding gzip, zstd or none. A producer names itself by a bearer token. The answer
+// is given when the posts are durable: 200
+// {"accepted":n,"duplicate":d,"rejected":r,"results":[{"line":1,"outcome":"stored"},
+// {"line":2,"outcome": "dropped","reason":...,"field":...}]}. 400: nothing could be read; 401, 413,
+// 415; 429 with Retry-After: the pipeline is full, nothing of this request was taken, send it
+// again. A repeated request is harmless: posts are known by their ids.
 //
-// Threads: those of net/http_server.h, which take turns at the source's one intake. RunOnce() only waits.
-// Tests: ingest/sources/http_source_test.cc, over a real socket.
+// Threads: those of net/http_server.h, which take turns at the source's one intake. RunOnce() only
+// waits. Tests: ingest/sources/http_source_test.cc, over a real socket.
 
 #include <cstdint>
 #include <memory>
@@ -30,8 +32,8 @@ namespace keng::ingest {
 
 struct HttpSourceOptions {
   std::string address = "127.0.0.1";
-  int port = 8080;          // 0: one that is free; see PushSource::port()
-  std::string tokens_file;  // lines "PRODUCER TOKEN"; mode 0600
+  int port = 8080;                                 // 0: one that is free; see PushSource::port()
+  std::string tokens_file;                         // lines "PRODUCER TOKEN"; mode 0600
   std::string tls_certificate_file, tls_key_file;  // needed for anything but loopback
   size_t body_bytes_max = size_t{32} << 20;        // as sent, and decoded
   int lines_max = 10'000;
@@ -45,7 +47,8 @@ class PushSource : public Source {
 // The keys of one entry of `sources:` beside the common ones.
 absl::StatusOr<HttpSourceOptions> ReadHttpSourceOptions(const base::Yaml& entry);
 
-// Listens at once. NotFound or InvalidArgument: the tokens; Unavailable: the port is taken. `metrics` may be null.
+// Listens at once. NotFound or InvalidArgument: the tokens; Unavailable: the port is taken.
+// `metrics` may be null.
 absl::StatusOr<std::unique_ptr<PushSource>> MakeHttpSource(HttpSourceOptions options,
                                                            std::unique_ptr<SourceIntake> intake,
                                                            base::Metrics* metrics);

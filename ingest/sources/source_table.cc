@@ -7,7 +7,7 @@
 #include "base/strings.h"
 #include "ingest/sources/file_source.h"
 #include "ingest/sources/http_source.h"
-//RSS#include "ingest/sources/rss_source.h"
+// RSS#include "ingest/sources/rss_source.h"
 
 namespace keng::ingest {
 
@@ -54,8 +54,8 @@ absl::StatusOr<std::unique_ptr<Source>> MakeStdin(const Yaml& entry, SourceOptio
 
 absl::StatusOr<std::unique_ptr<Source>> MakeHttp(const Yaml& entry, SourceOptions options,
                                                  const SourceEnvironment& environment) {
-  KENG_RETURN_IF_ERROR(CheckKeys(entry, {"listen", "tokens_file", "tls_certificate_file", "tls_key_file",
-                                         "body_bytes_max"}));
+  KENG_RETURN_IF_ERROR(CheckKeys(
+      entry, {"listen", "tokens_file", "tls_certificate_file", "tls_key_file", "body_bytes_max"}));
   KENG_ASSIGN_OR_RETURN(HttpSourceOptions http, ReadHttpSourceOptions(entry));
   http.tokens_file = Relative(environment, http.tokens_file);
   http.tls_certificate_file = Relative(environment, http.tls_certificate_file);
@@ -66,22 +66,22 @@ absl::StatusOr<std::unique_ptr<Source>> MakeHttp(const Yaml& entry, SourceOption
 
 /*RSS absl::StatusOr<std::unique_ptr<Source>> MakeRss(const Yaml& entry, SourceOptions options,
                                                 const SourceEnvironment& environment) {
-  KENG_RETURN_IF_ERROR(CheckKeys(entry, {"url", "account", "interval", "identity", "allow_private", "ca_file"}));
-  KENG_ASSIGN_OR_RETURN(RssSourceOptions rss, ReadRssSourceOptions(entry));
-  rss.ca_file = Relative(environment, rss.ca_file);
-  KENG_ASSIGN_OR_RETURN(auto intake, environment.stage->OpenSource(std::move(options)));
-  return MakeRssSource(std::move(rss), std::move(intake), *environment.clock, environment.metrics);
-} RSS*/
+  KENG_RETURN_IF_ERROR(CheckKeys(entry, {"url", "account", "interval", "identity", "allow_private",
+"ca_file"})); KENG_ASSIGN_OR_RETURN(RssSourceOptions rss, ReadRssSourceOptions(entry)); rss.ca_file
+= Relative(environment, rss.ca_file); KENG_ASSIGN_OR_RETURN(auto intake,
+environment.stage->OpenSource(std::move(options))); return MakeRssSource(std::move(rss),
+std::move(intake), *environment.clock, environment.metrics); } RSS*/
 
 struct Kind {
   std::string_view type;
-  absl::StatusOr<std::unique_ptr<Source>> (*make)(const Yaml&, SourceOptions, const SourceEnvironment&);
+  absl::StatusOr<std::unique_ptr<Source>> (*make)(const Yaml&, SourceOptions,
+                                                  const SourceEnvironment&);
 };
 
 constexpr Kind kKinds[] = {
     {"file", MakeFile},
     {"http", MakeHttp},
-    //RSS{"rss", MakeRss},
+    // RSS{"rss", MakeRss},
     {"stdin", MakeStdin},
 };
 
@@ -91,10 +91,12 @@ absl::StatusOr<std::unique_ptr<Source>> MakeSource(const Yaml& entry, SourceOpti
                                                    const SourceEnvironment& environment) {
   const Yaml* type = entry.Find("type");
   for (const Kind& kind : kKinds) {
-    if (type != nullptr && type->scalar() == kind.type) return kind.make(entry, std::move(options), environment);
+    if (type != nullptr && type->scalar() == kind.type)
+      return kind.make(entry, std::move(options), environment);
   }
   return entry.Error(base::StrCat("source \"", options.name, "\" is of type \"",
-                                  type == nullptr ? "" : type->scalar(), "\"; expected file, http, rss or stdin"));
+                                  type == nullptr ? "" : type->scalar(),
+                                  "\"; expected file, http, rss or stdin"));
 }
 
 std::vector<std::string_view> SourceKinds() {

@@ -1,8 +1,8 @@
 #ifndef KENG_INGEST_SOURCES_SOURCE_TABLE_H_
 #define KENG_INGEST_SOURCES_SOURCE_TABLE_H_
 
-// The kinds of sources there are, each by the name that stands as `type` in keng.yaml. A new kind is one pair of files and
-// one line in the table of source_table.cc.
+// The kinds of sources there are, each by the name that stands as `type` in keng.yaml. A new kind
+// is one pair of files and one line in the table of source_table.cc.
 
 #include <memory>
 #include <ostream>
@@ -28,8 +28,8 @@ struct SourceEnvironment {
   std::string folder;                // relative paths of options start here
 };
 
-// The source that `entry` (one of `sources:` in keng.yaml) describes. InvalidArgument: names file, line and column, what was
-// expected and what to do; NotFound: a file or a secret is missing.
+// The source that `entry` (one of `sources:` in keng.yaml) describes. InvalidArgument: names file,
+// line and column, what was expected and what to do; NotFound: a file or a secret is missing.
 absl::StatusOr<std::unique_ptr<Source>> MakeSource(const base::Yaml& entry, SourceOptions options,
                                                    const SourceEnvironment& environment);
 

@@ -13,10 +13,10 @@
 // loss after the next sync. A failed write or sync makes every later Write() fail with DataLoss.
 //
 // Clock: the append time is a running maximum for each partition, also across reopening. Retention
-// by time believes a clock that went ahead by more than two days since the last Maintain() (or since
-// the newest record, after opening) only after it has stood there for an hour, so that a wrong
-// clock that is set right again deletes nothing. A record from the time when the clock was wrong
-// keeps its wrong time, and so do the later ones until the clock has caught up: the gauge
+// by time believes a clock that went ahead by more than two days since the last Maintain() (or
+// since the newest record, after opening) only after it has stood there for an hour, so that a
+// wrong clock that is set right again deletes nothing. A record from the time when the clock was
+// wrong keeps its wrong time, and so do the later ones until the clock has caught up: the gauge
 // keng_stream_clock_behind_seconds shows it; retention by size goes on.
 //
 // Tests: stream/contract_test.h (the contract), stream/embedded/*_test.cc (files, crashes, disk).

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -174,8 +174,7 @@ TEST_F(EmbeddedStreamsTest, AToolReadsWhileTheOwnerIsDown) {
   Open();
   EXPECT_EQ(*Values(StreamId::kInbox), std::vector<std::string>{"v"});
   EXPECT_EQ(**streams_->Lookup(StreamId::kTexts, "post"), "text");
-  EXPECT_EQ(TryAppend(StreamId::kInbox, "desk", "w").code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(TryAppend(StreamId::kInbox, "desk", "w").code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(streams_->Maintain().code(), absl::StatusCode::kFailedPrecondition);
 }
 
@@ -201,8 +200,8 @@ TEST_F(EmbeddedStreamsTest, TheRingIsBoundedAndWhatFellOutIsStillRead) {
   for (int i = 0; i < 100; ++i) {
     expected.push_back(base::StrCat(i, std::string(10'000, 'x')));
     Append(StreamId::kInbox, "desk", expected.back());
-    const base::Gauge ring = metrics_.gauge("keng_stream_ring_bytes", "",
-                                            {{"stream", "inbox"}, {"partition", "0"}});
+    const base::Gauge ring =
+        metrics_.gauge("keng_stream_ring_bytes", "", {{"stream", "inbox"}, {"partition", "0"}});
     ASSERT_LE(ring.value(), 100'000);
     ASSERT_GT(ring.value(), 0);
   }

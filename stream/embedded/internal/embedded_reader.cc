@@ -34,24 +34,23 @@ absl::StatusOr<std::shared_ptr<const RecordBatch>> EmbeddedReader::Read(size_t b
                                                                         absl::Duration timeout) {
   const bool forever = timeout == absl::InfiniteDuration();
   const absl::Time deadline = forever ? absl::InfiniteFuture() : absl::Now() + timeout;
-  Bell& bell = stream_.bell;
   while (true) {
     uint64_t seen;
     {
-      base::MutexLock lock(bell.mutex);
-      seen = bell.count;
+      base::MutexLock lock(stream_.bell.mutex);
+      seen = stream_.bell.count;
     }
     auto batch = TryRead(bytes_max);
     if (!batch.ok() || *batch != nullptr) return batch;
-    base::MutexLock lock(bell.mutex);
-    while (bell.count == seen && !woken_) {
+    base::MutexLock lock(stream_.bell.mutex);
+    while (stream_.bell.count == seen && !woken_) {
       if (forever) {
-        bell.rung.Wait(bell.mutex);
+        stream_.bell.rung.Wait(stream_.bell.mutex);
         continue;
       }
       const absl::Duration left = deadline - absl::Now();
       if (left <= absl::ZeroDuration()) return nullptr;
-      bell.rung.WaitFor(bell.mutex, left);
+      stream_.bell.rung.WaitFor(stream_.bell.mutex, left);
     }
     if (woken_) {
       woken_ = false;

@@ -51,7 +51,7 @@ class Maintainer {
   absl::Time believed_ = absl::InfinitePast();     // the time that retention acts on
   absl::Time jump_seen_ = absl::InfiniteFuture();  // when the clock was first seen far ahead
   absl::Time compacted_ = absl::InfinitePast();    // when compaction ran last
-  bool saved_ = true;  // compacted_ stands on disk
+  bool saved_ = true;                              // compacted_ stands on disk
 };
 
 }  // namespace keng::stream::internal
