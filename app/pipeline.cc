@@ -149,6 +149,7 @@ struct Pipeline::Parts {
   std::vector<std::unique_ptr<StageThread>> filter_threads;
   std::unique_ptr<StageThread> alerting_thread;
   std::unique_ptr<StageThread> maintain_thread;
+  base::Mutex maintaining;
   base::Mutex maintain_mutex;
   base::CondVar maintain_wake;
   bool maintain_stop ABSL_GUARDED_BY(maintain_mutex) = false;
@@ -306,6 +307,8 @@ absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
 }
 
 absl::StatusOr<int64_t> Pipeline::Parts::MaintainStep() {
+  // Retention and compaction want one caller at a time; nobody waits here but a second maintainer.
+  base::MutexLock lock(maintaining);
   rules->Poll();
   KENG_RETURN_IF_ERROR(streams->Maintain());
   KENG_RETURN_IF_ERROR(store->SyncIfDue());
