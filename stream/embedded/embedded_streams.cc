@@ -172,7 +172,7 @@ void EmbeddedStreams::RunSync() {
       if (!stopping_) stop_.WaitFor(sync_mutex_, interval);
       if (stopping_) return;
     }
-    if (const absl::Status synced = Sync(); !synced.ok()) {
+    if (const absl::Status synced = Sync(); absl::IsDataLoss(synced)) {
       base::LogError("stream.sync_failed", {{"error", std::string(synced.message())}});
       return;  // every Write() fails from now on
     }

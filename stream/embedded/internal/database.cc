@@ -22,6 +22,8 @@
 namespace keng::stream::internal {
 namespace {
 
+constexpr int kRewriteAttempts = 5;
+
 constexpr std::string_view kLayoutKey = "layout";
 constexpr std::string_view kLayout = "keng-streams-1";
 constexpr std::string_view kPartitionsPrefix = "partitions/";
@@ -150,7 +152,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const EmbeddedOptions& 
 Database::~Database() {
   if (db_ != nullptr) {
     for (const auto& [name, handle] : families_) db_->DestroyColumnFamilyHandle(handle);
-    if (!read_only()) (void)db_->SyncWAL();
+    if (!read_only()) Sync().IgnoreError();
     (void)db_->Close();
     db_.reset();
   }
@@ -296,10 +298,29 @@ absl::Status Database::Write(rocksdb::WriteBatch& batch) {
   return status.ok() ? absl::OkStatus() : WriteFailed(status);
 }
 
+// Not SyncWAL(): RocksDB's log writer aborts the process when a log is synced whose last append has
+// just failed, which a full disk brings about. Each append is with the kernel already, so the files
+// can be synced from outside.
 absl::Status Database::Sync() {
   KENG_RETURN_IF_ERROR(failed());
-  const rocksdb::Status status = db_->SyncWAL();
-  return status.ok() ? absl::OkStatus() : WriteFailed(status);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.directory, error)) {
+    if (entry.path().extension() != ".log") continue;
+    const int file = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) continue;  // no longer needed, and deleted meanwhile
+    const int synced = fdatasync(file);
+    const int reason = errno;
+    close(file);
+    if (synced == 0) continue;
+    if (reason == ENOSPC || reason == EDQUOT) {
+      return absl::ResourceExhaustedError(base::StrCat("no space to sync ", entry.path().string()));
+    }
+    failed_.store(1, std::memory_order_release);
+    return absl::DataLossError(
+        base::StrCat("syncing ", entry.path().string(), " failed: ", strerror(reason)));
+  }
+  if (error) return absl::UnavailableError(base::StrCat(options_.directory, ": ", error.message()));
+  return absl::OkStatus();
 }
 
 absl::Status Database::CheckSpace(size_t bytes) {
@@ -374,13 +395,26 @@ absl::Status Database::Rewrite(StreamId stream, int partition, const File& file,
   RewriteFilterFactory& filter = *filters_.at(FamilyName(stream, partition));
   rocksdb::CompactRangeOptions compact;
   compact.exclusive_manual_compaction = false;
-  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  // Not kForceOptimized: it passes over files that are newer than the call, and RocksDB's own
+  // compaction may have moved the records into one just now.
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   const std::string first = OffsetKey(file.first), last = OffsetKey(file.last);
   const rocksdb::Slice first_slice(first), last_slice(last);
-  filter.SetPlan(std::move(plan));
-  const rocksdb::Status status =
-      db_->CompactRange(compact, records(stream, partition), &first_slice, &last_slice);
-  filter.SetPlan(nullptr);
+  // RocksDB works out which levels hold the range before it starts, and its own compaction may move
+  // the file to another level in between: then nothing is rewritten. So what the plan names must
+  // have been met.
+  const std::shared_ptr<const RewriteProgress> progress = filter.SetPlan(plan);
+  rocksdb::Status status;
+  for (int attempt = 0; attempt < kRewriteAttempts; ++attempt) {
+    status = db_->CompactRange(compact, records(stream, partition), &first_slice, &last_slice);
+    if (!status.ok() || progress->HasMetAll(*plan)) break;
+  }
+  filter.ClearPlan();
+  if (status.ok() && !progress->HasMetAll(*plan)) {
+    return absl::UnavailableError(
+        base::StrCat("rewriting ", Place(stream, partition, file.first),
+                     ": RocksDB left the file as it was; tried again later"));
+  }
   return ToStatus(status, base::StrCat("rewriting ", Place(stream, partition, file.first)));
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 class RewriteFilter final : public rocksdb::CompactionFilter {
  public:
-  explicit RewriteFilter(std::shared_ptr<const RewritePlan> plan) : plan_(std::move(plan)) {}
+  RewriteFilter(std::shared_ptr<const RewritePlan> plan, std::shared_ptr<RewriteProgress> progress)
+      : plan_(std::move(plan)), progress_(std::move(progress)) {}
 
   Decision FilterV2(int /*level*/, const rocksdb::Slice& key, ValueType type,
                     const rocksdb::Slice& /*value*/, std::string* new_value,
@@ -17,6 +18,7 @@ class RewriteFilter final : public rocksdb::CompactionFilter {
     if (base < plan_->begin) return Decision::kRemove;
     const auto it = plan_->values.find(base);
     if (it == plan_->values.end()) return Decision::kKeep;
+    progress_->Meet(base);
     if (!it->second.has_value()) return Decision::kRemove;
     *new_value = *it->second;
     return Decision::kChangeValue;
@@ -25,6 +27,7 @@ class RewriteFilter final : public rocksdb::CompactionFilter {
 
  private:
   const std::shared_ptr<const RewritePlan> plan_;
+  const std::shared_ptr<RewriteProgress> progress_;
 };
 
 }  // namespace
@@ -33,7 +36,7 @@ std::unique_ptr<rocksdb::CompactionFilter> RewriteFilterFactory::CreateCompactio
     const rocksdb::CompactionFilter::Context& /*context*/) {
   base::MutexLock lock(mutex_);
   if (plan_ == nullptr) return nullptr;
-  return std::make_unique<RewriteFilter>(plan_);
+  return std::make_unique<RewriteFilter>(plan_, progress_);
 }
 
 }  // namespace keng::stream::internal

@@ -13,6 +13,7 @@
 #include <rocksdb/compaction_filter.h>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "base/mutex.h"
 #include "stream/stream.h"
 
@@ -24,12 +25,37 @@ struct RewritePlan {
   absl::flat_hash_map<Offset, std::optional<std::string>> values;
 };
 
+// What compactions have done of a plan. Thread-safe.
+class RewriteProgress {
+ public:
+  void Meet(Offset base) {
+    base::MutexLock lock(mutex_);
+    met_.insert(base);
+  }
+  bool HasMetAll(const RewritePlan& plan) const {
+    base::MutexLock lock(mutex_);
+    return met_.size() == plan.values.size();
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  absl::flat_hash_set<Offset> met_ ABSL_GUARDED_BY(mutex_);
+};
+
 // Thread-safe. Without a plan, compactions change nothing.
 class RewriteFilterFactory final : public rocksdb::CompactionFilterFactory {
  public:
-  void SetPlan(std::shared_ptr<const RewritePlan> plan) {
+  // Returns what is to become of it.
+  std::shared_ptr<const RewriteProgress> SetPlan(std::shared_ptr<const RewritePlan> plan) {
     base::MutexLock lock(mutex_);
     plan_ = std::move(plan);
+    progress_ = std::make_shared<RewriteProgress>();
+    return progress_;
+  }
+  void ClearPlan() {
+    base::MutexLock lock(mutex_);
+    plan_ = nullptr;
+    progress_ = nullptr;
   }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context& context) override;
@@ -38,6 +64,7 @@ class RewriteFilterFactory final : public rocksdb::CompactionFilterFactory {
  private:
   base::Mutex mutex_;
   std::shared_ptr<const RewritePlan> plan_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<RewriteProgress> progress_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace keng::stream::internal
