@@ -7,7 +7,7 @@
 #include "base/strings.h"
 #include "ingest/sources/file_source.h"
 #include "ingest/sources/http_source.h"
-// RSS#include "ingest/sources/rss_source.h"
+#include "ingest/sources/rss_source.h"
 
 namespace keng::ingest {
 
@@ -64,13 +64,15 @@ absl::StatusOr<std::unique_ptr<Source>> MakeHttp(const Yaml& entry, SourceOption
   return MakeHttpSource(std::move(http), std::move(intake), environment.metrics);
 }
 
-/*RSS absl::StatusOr<std::unique_ptr<Source>> MakeRss(const Yaml& entry, SourceOptions options,
+absl::StatusOr<std::unique_ptr<Source>> MakeRss(const Yaml& entry, SourceOptions options,
                                                 const SourceEnvironment& environment) {
-  KENG_RETURN_IF_ERROR(CheckKeys(entry, {"url", "account", "interval", "identity", "allow_private",
-"ca_file"})); KENG_ASSIGN_OR_RETURN(RssSourceOptions rss, ReadRssSourceOptions(entry)); rss.ca_file
-= Relative(environment, rss.ca_file); KENG_ASSIGN_OR_RETURN(auto intake,
-environment.stage->OpenSource(std::move(options))); return MakeRssSource(std::move(rss),
-std::move(intake), *environment.clock, environment.metrics); } RSS*/
+  KENG_RETURN_IF_ERROR(
+      CheckKeys(entry, {"url", "account", "interval", "identity", "allow_private", "ca_file"}));
+  KENG_ASSIGN_OR_RETURN(RssSourceOptions rss, ReadRssSourceOptions(entry));
+  rss.ca_file = Relative(environment, rss.ca_file);
+  KENG_ASSIGN_OR_RETURN(auto intake, environment.stage->OpenSource(std::move(options)));
+  return MakeRssSource(std::move(rss), std::move(intake), *environment.clock, environment.metrics);
+}
 
 struct Kind {
   std::string_view type;
@@ -81,7 +83,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"file", MakeFile},
     {"http", MakeHttp},
-    // RSS{"rss", MakeRss},
+    {"rss", MakeRss},
     {"stdin", MakeStdin},
 };
 
