@@ -42,8 +42,11 @@ function(keng_test NAME)
   target_link_libraries(${NAME} PRIVATE keng_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${NAME} PRIVATE KENG_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   include(GoogleTest)
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS plain)  # an empty list would swallow the next property
+  endif()
   gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-                       PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
+                       PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
 endfunction()
 
 # keng_fuzzer(NAME SRCS a_fuzz.cc DEPS ...) builds only with -DKENG_FUZZERS=ON and clang.
