@@ -1,0 +1,446 @@
+// Delivery: what a worker does with alerts, retries, pauses and crashes, on a fake outbox, clock and channel; and the
+// webhook and Telegram channels against a real socket.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "alerting/channel_worker.h"
+#include "alerting/channels/channel_table.h"
+#include "alerting/channels/standard_webhooks.h"
+#include "alerting/channels/telegram_text.h"
+#include "alerting/cloud_event.h"
+#include "alerting/dispatcher.h"
+#include "alerting/testing/fake_channel.h"
+#include "alerting/testing/fake_outbox.h"
+#include "base/check.h"
+#include "base/strings.h"
+#include "base/temporary_folder.h"
+#include "net/testing/scripted_http_server.h"
+
+namespace keng::alerting {
+namespace {
+
+using base::StrCat;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class Names final : public PlaceNames {
+ public:
+  std::optional<std::string> Name(std::string_view code) const override {
+    if (code == "30307") return "Phường Long Xuyên";
+    if (code == "91") return "Tỉnh An Giang";
+    return std::nullopt;
+  }
+};
+
+class MemoryLog final : public DeliveryLog {
+ public:
+  absl::Status Append(stream::StreamId stream, std::string_view, std::string_view json) override {
+    base::MutexLock lock(mutex_);
+    records_.emplace_back(stream, std::string(json));
+    return absl::OkStatus();
+  }
+  int Count(stream::StreamId stream) const {
+    base::MutexLock lock(mutex_);
+    int count = 0;
+    for (const auto& [id, json] : records_) count += id == stream ? 1 : 0;
+    return count;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  std::vector<std::pair<stream::StreamId, std::string>> records_ ABSL_GUARDED_BY(mutex_);
+};
+
+const absl::Time kStart = absl::FromUnixSeconds(1'792'300'000);
+
+Alert MakeAlert(const std::string& id, absl::Time decided_at = kStart) {
+  Alert alert;
+  alert.id = StrCat(id, "-1");
+  alert.desk = "91";
+  alert.cell = "30307";
+  alert.decided_at = decided_at;
+  alert.appended_at = decided_at;
+  Incident& incident = alert.incident;
+  incident.id = id;
+  incident.desk = "91";
+  incident.cell = "30307";
+  incident.topic = "flooding";
+  incident.place = "30307";
+  incident.place_path = {"30307", "91"};
+  incident.state = IncidentState::kOpen;
+  incident.rule = "flood-street";
+  incident.facts.title_vi = "Ngập đường";
+  incident.facts.title_en = "Flooded street";
+  incident.first_post = StrCat("post-of-", id);
+  incident.first_url = "https://social.example/p/1";
+  incident.first_spans = {{.span = {.begin = 11, .end = 17}, .phrase = "ngập", .marks = filters::MarksEvidence::kEqual}};
+  incident.posts = 1;
+  incident.authors = 1;
+  incident.posts_rung = 1;
+  incident.version = 1;
+  incident.opened_at = incident.last_hit_at = incident.first_created_at = decided_at;
+  return alert;
+}
+
+class DeliveryTest : public testing::Test {
+ protected:
+  void Add(const Alert& alert) {
+    outbox_.SetIncident(alert.incident);
+    outbox_.SetText(alert.incident.first_post, "Hẻm <12> ngập & kẹt");
+    outbox_.Add(alert);
+  }
+  // As after a crash: the outbox stays, all else is new.
+  void Open(RingMode mode = RingMode::kLive, std::set<Capability> capabilities = {Capability::kIdempotent}) {
+    DeliveryContext context;
+    context.options.mode = mode;
+    context.options.seed = 7;
+    context.outbox = &outbox_;
+    context.log = &log_;
+    context.places = &names_;
+    context.routes = &routes_;
+    context.clock = &clock_;
+    context.metrics = &metrics_;
+    std::vector<ChannelSpec> channels;
+    channels.push_back({.name = "duty", .channel = std::make_unique<FakeChannel>(service_, std::move(capabilities))});
+    dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
+  }
+  void Run(absl::Duration step = absl::ZeroDuration()) {
+    clock_.Advance(step);
+    dispatcher_->RunOnce();
+  }
+
+  base::FakeClock clock_{kStart};
+  base::Metrics metrics_;
+  FakeOutbox outbox_;
+  MemoryLog log_;
+  Names names_;
+  CellChannels routes_{{{"91", {"duty"}}}, {{"30307", "91"}}};
+  CellChannels two_routes_{{{"91", {"stuck", "well"}}}, {{"30307", "91"}}};
+  FakeService service_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+};
+
+TEST_F(DeliveryTest, AnAlertIsSentOnceAndRecorded) {
+  Open();
+  Add(MakeAlert("i1"));
+  Run();
+  Run();
+  ASSERT_THAT(service_.sent(), SizeIs(1));
+  EXPECT_EQ(service_.sent()[0].message.id, "i1-1");
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kSent);
+  EXPECT_EQ(outbox_.pending(), 0u);
+  EXPECT_EQ(log_.Count(stream::StreamId::kAlerts), 1);
+}
+
+TEST_F(DeliveryTest, ATransientFailureIsRetriedWithTheSameId) {
+  Open();
+  Add(MakeAlert("i1"));
+  service_.FailNext(2, {.outcome = SendOutcome::kTransient, .error = "status 503"});
+  for (int i = 0; i < 10; ++i) Run(absl::Minutes(1));
+  EXPECT_EQ(service_.failures_left(), 0) << "both faults fired";
+  ASSERT_THAT(service_.sent(), SizeIs(1));
+  EXPECT_EQ(service_.sent()[0].message.id, "i1-1");
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").attempts, 3);
+}
+
+TEST_F(DeliveryTest, RetryAfterIsAMinimumForTheWholeChannel) {
+  Open();
+  Add(MakeAlert("i1"));
+  Add(MakeAlert("i2"));
+  service_.FailNext(1, {.outcome = SendOutcome::kRetryAfter, .retry_after = absl::Minutes(5), .error = "429"});
+  Run();
+  Run(absl::Minutes(4));
+  EXPECT_THAT(service_.sent(), SizeIs(0));
+  for (int i = 0; i < 10; ++i) Run(absl::Minutes(1));
+  EXPECT_THAT(service_.sent(), SizeIs(2));
+}
+
+TEST_F(DeliveryTest, WhatIsRefusedForGoodIsDeadAndNotTriedAgain) {
+  Open();
+  Add(MakeAlert("i1"));
+  service_.FailNext(1, {.outcome = SendOutcome::kPermanent, .error = "status 400"});
+  Run();
+  Run(absl::Hours(1));
+  EXPECT_EQ(service_.calls(), 1);
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kDead);
+  EXPECT_EQ(log_.Count(stream::StreamId::kDead), 1);
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+TEST_F(DeliveryTest, ShadowRingsNobodyAndRecordsIt) {
+  Open(RingMode::kShadow);
+  Add(MakeAlert("i1"));
+  Run();
+  EXPECT_EQ(service_.calls(), 0);
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kSuppressed);
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+TEST_F(DeliveryTest, APauseHoldsAndWhatWaitedComesInOneDigest) {
+  Open();
+  outbox_.SetPaused(Ringing::kPaused);
+  Add(MakeAlert("i1"));
+  Add(MakeAlert("i2"));
+  Run();
+  Run(absl::Minutes(45));
+  EXPECT_EQ(service_.calls(), 0);
+  outbox_.SetPaused(Ringing::kOn);
+  dispatcher_->Wake();
+  for (int i = 0; i < 3; ++i) Run(absl::Seconds(10));
+  ASSERT_THAT(service_.sent(), SizeIs(1));
+  EXPECT_EQ(service_.sent()[0].message.kind, MessageKind::kDigest);
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kDigested);
+  EXPECT_EQ(outbox_.Get("i2-1", "duty").state, DeliveryState::kDigested);
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+// The process dies after the channel's yes and before the record: the second message has the same id.
+TEST_F(DeliveryTest, ACrashBetweenAcceptanceAndRecordRepeatsTheSameId) {
+  Open();
+  Add(MakeAlert("i1"));
+  outbox_.FailNextRecords(1);
+  Run();
+  EXPECT_EQ(outbox_.records_failed(), 1);
+  Open();
+  for (int i = 0; i < 5; ++i) Run(absl::Minutes(1));
+  const auto sent = service_.sent();
+  ASSERT_GE(sent.size(), 2u);
+  for (const auto& message : sent) EXPECT_EQ(message.message.id, "i1-1");
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kSent);
+}
+
+TEST_F(DeliveryTest, AnUnknownEndIsSaidWhereTheReceiverCannotKnow) {
+  Open(RingMode::kLive, {});
+  Add(MakeAlert("i1"));
+  service_.FailNext(1, {.outcome = SendOutcome::kUnknown, .error = "no answer"}, FakeService::Accepted::kYes);
+  for (int i = 0; i < 5; ++i) Run(absl::Minutes(1));
+  const auto sent = service_.sent();
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_EQ(sent[0].message.bodies.at(0).notice, "");
+  EXPECT_THAT(sent[1].message.bodies.at(0).notice, HasSubstr("có thể trùng"));
+}
+
+TEST_F(DeliveryTest, ACellWithoutAChannelIsSuppressedNotLost) {
+  Open();
+  Alert alert = MakeAlert("i1");
+  alert.desk = alert.incident.desk = "89";
+  alert.cell = alert.incident.cell = "29999";
+  Add(alert);
+  Run();
+  EXPECT_EQ(service_.calls(), 0);
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+TEST_F(DeliveryTest, ADeletedPostIsNotQuoted) {
+  Open();
+  const Alert alert = MakeAlert("i1");
+  Add(alert);
+  outbox_.RemoveText(alert.incident.first_post);
+  Run();
+  ASSERT_THAT(service_.sent(), SizeIs(1));
+  const Body& body = service_.sent()[0].message.bodies.at(0);
+  EXPECT_FALSE(body.excerpt.has_value());
+  EXPECT_NE(body.gone, "");
+  EXPECT_THAT(service_.sent()[0].message.event, testing::Not(HasSubstr("ngập &")));
+}
+
+// A stuck channel delays only itself.
+TEST_F(DeliveryTest, AStuckChannelDoesNotDelayTheOther) {
+  FakeService other;
+  DeliveryContext context;
+  context.outbox = &outbox_;
+  context.log = &log_;
+  context.places = &names_;
+  context.routes = &two_routes_;
+  context.clock = &clock_;
+  std::vector<ChannelSpec> channels;
+  channels.push_back({.name = "stuck", .channel = std::make_unique<FakeChannel>(service_, std::set<Capability>{})});
+  channels.push_back({.name = "well", .channel = std::make_unique<FakeChannel>(other, std::set<Capability>{})});
+  dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
+  service_.Cork();
+  for (int i = 0; i < 5; ++i) Add(MakeAlert(StrCat("i", i)));
+  dispatcher_->Start();
+  dispatcher_->Wake();
+  other.WaitForSent(5);
+  EXPECT_THAT(service_.sent(), SizeIs(0));
+  service_.Uncork();
+  service_.WaitForSent(5);
+  EXPECT_TRUE(dispatcher_->Stop(absl::Seconds(10)).ok());
+}
+
+TEST(WebhookSigner, AgreesWithTheSpecificationsVector) {
+  // standard-webhooks.md, "Verifying signatures": the vector of the reference libraries.
+  const auto signer = WebhookSigner::Make({"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"});
+  ASSERT_TRUE(signer.ok()) << signer.status();
+  EXPECT_EQ(signer->Sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1'614'265'330, "{\"test\": 2432232314}"),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+  const auto bad = WebhookSigner::Make({"whsec_tooshort"});
+  EXPECT_FALSE(bad.ok());
+  EXPECT_THAT(std::string(bad.status().message()), testing::Not(HasSubstr("tooshort"))) << "a secret in an error";
+}
+
+class WireTest : public testing::Test {
+ protected:
+  std::unique_ptr<Channel> Make(const std::string& yaml) {
+    const auto options = base::Yaml::Parse("keng.yaml", yaml);
+    KENG_CHECK(options.ok());
+    auto spec = MakeChannel(*options, {.clock = &clock_, .terminal = &terminal_, .folder = folder_.path()});
+    KENG_CHECK(spec.ok(), std::string(spec.status().message()));
+    return std::move(spec->channel);
+  }
+  void WriteSecret(const std::string& name, const std::string& text) {
+    const std::string path = StrCat(folder_.path(), "/", name);
+    std::ofstream(path) << text;
+    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
+  static Message NewMessage() {
+    const Alert alert = MakeAlert("i1");
+    const Names names;
+    Message message;
+    message.id = alert.id;
+    message.bodies = {RenderBody(alert, "Hẻm <12> ngập & kẹt", names, Language::kVietnamese, Quote::kQuote)};
+    message.event = RenderEvent(alert, "Hẻm <12> ngập & kẹt", names, "/keng/91");
+    return message;
+  }
+  static net::ScriptedAnswer Answer(int status, std::string body = "",
+                                    std::vector<std::pair<std::string, std::string>> headers = {}) {
+    return {.status = status, .headers = std::move(headers), .body = std::move(body)};
+  }
+
+  base::FakeClock clock_{kStart};
+  std::ostringstream terminal_;
+  const base::TemporaryFolder folder_{"keng-wire"};
+  net::ScriptedHttpServer server_;
+};
+
+TEST_F(WireTest, WebhookSignsEachAttemptAndReadsTheAnswer) {
+  WriteSecret("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+  const auto channel =
+      Make(StrCat("{name: hook, type: webhook, url: \"", server_.url(), "/alerts\", secret_file: secret, allow_private: true}"));
+  const Message message = NewMessage();
+  server_.Then(Answer(200));
+  server_.Then(Answer(429, "", {{"Retry-After", "120"}}));
+  server_.Then(Answer(500));
+  server_.Then(Answer(400));
+  server_.Then(Answer(410));
+  server_.Then(Answer(302, "", {{"Location", "http://127.0.0.1:1/"}}));
+  server_.Then({.action = net::ScriptedAnswer::Action::kCloseAtOnce});
+  EXPECT_EQ(channel->Send(message).outcome, SendOutcome::kSent);
+  const auto request = server_.requests().at(0);
+  EXPECT_EQ(request.Header("webhook-id"), "i1-1");
+  EXPECT_EQ(request.Header("webhook-timestamp"), StrCat(absl::ToUnixSeconds(kStart)));
+  const auto signer = WebhookSigner::Make({"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"});
+  EXPECT_EQ(request.Header("webhook-signature"), signer->Sign("i1-1", absl::ToUnixSeconds(kStart), request.body));
+  EXPECT_EQ(request.body, message.event);
+  const SendResult later = channel->Send(message);
+  EXPECT_EQ(later.outcome, SendOutcome::kRetryAfter);
+  EXPECT_EQ(later.retry_after, absl::Seconds(120));
+  EXPECT_EQ(channel->Send(message).outcome, SendOutcome::kTransient);
+  EXPECT_EQ(channel->Send(message).outcome, SendOutcome::kPermanent);
+  EXPECT_EQ(channel->Send(message).outcome, SendOutcome::kGone);
+  EXPECT_NE(channel->Send(message).outcome, SendOutcome::kSent) << "redirects are not followed";
+  const SendOutcome cut = channel->Send(message).outcome;
+  EXPECT_TRUE(cut == SendOutcome::kUnknown || cut == SendOutcome::kTransient) << SendOutcomeName(cut);
+  EXPECT_EQ(server_.unused(), 0u);
+}
+
+TEST_F(WireTest, WebhookRefusesPrivateAddressesUnlessAllowed) {
+  WriteSecret("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+  const auto channel = Make(StrCat("{name: hook, type: webhook, url: \"", server_.url(), "/\", secret_file: secret}"));
+  EXPECT_NE(channel->Send(NewMessage()).outcome, SendOutcome::kSent);
+  EXPECT_EQ(server_.requests().size(), 0u);
+}
+
+TEST_F(WireTest, TelegramEscapesSendsEditsAndFallsBackToPlainText) {
+  WriteSecret("token", "12345:secret-token\n");
+  const auto channel = Make(StrCat("{name: tele, type: telegram, token_file: token, chat_id: \"-100\", base_url: \"",
+                                   server_.url(), "\", allow_private: true}"));
+  const Message message = NewMessage();
+  server_.Then(Answer(200, R"({"ok":true,"result":{"message_id":77}})"));
+  server_.Then(Answer(400, R"({"ok":false,"error_code":400,"description":"Bad Request: message is not modified"})"));
+  server_.Then(Answer(429, R"({"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":9}})"));
+  server_.Then(Answer(403, R"({"ok":false,"error_code":403,"description":"Forbidden: bot was kicked"})"));
+  server_.Then(Answer(400, R"({"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: x"})"));
+  server_.Then(Answer(200, R"({"ok":true,"result":{"message_id":78}})"));
+
+  const SendResult sent = channel->Send(message);
+  EXPECT_EQ(sent.outcome, SendOutcome::kSent) << sent.error;
+  EXPECT_THAT(sent.remote_id, HasSubstr("77"));
+  const auto first = server_.requests().at(0);
+  EXPECT_EQ(first.target, "/bot12345:secret-token/sendMessage");
+  EXPECT_THAT(first.body, HasSubstr("&lt;12&gt;"));
+  EXPECT_THAT(first.body, HasSubstr("&amp; kẹt"));
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_EQ(channel->Edit(sent.remote_id, message).outcome, SendOutcome::kSent) << "not modified is a success";
+  EXPECT_EQ(server_.requests().at(1).target, "/bot12345:secret-token/editMessageText");
+  clock_.Advance(absl::Minutes(1));
+  const SendResult limited = channel->Send(message);
+  EXPECT_EQ(limited.outcome, SendOutcome::kRetryAfter);
+  EXPECT_GE(limited.retry_after, absl::Seconds(9));
+  clock_.Advance(absl::Minutes(1));
+  const SendResult kicked = channel->Send(message);
+  EXPECT_EQ(kicked.outcome, SendOutcome::kPermanent);
+  EXPECT_THAT(kicked.error, testing::Not(HasSubstr("secret-token")));
+  clock_.Advance(absl::Minutes(1));
+  EXPECT_EQ(channel->Send(message).outcome, SendOutcome::kSent) << "once more as plain text";
+  EXPECT_THAT(server_.requests().at(5).body, testing::Not(HasSubstr("parse_mode")));
+  EXPECT_EQ(server_.unused(), 0u);
+}
+
+TEST_F(WireTest, TerminalAndFileSayEverythingOnce) {
+  const auto screen = Make("{name: screen, type: terminal}");
+  EXPECT_EQ(screen->Send(NewMessage()).outcome, SendOutcome::kSent);
+  EXPECT_THAT(terminal_.str(), HasSubstr("Ngập đường"));
+  EXPECT_THAT(terminal_.str(), HasSubstr("Phường Long Xuyên"));
+  EXPECT_THAT(terminal_.str(), HasSubstr("https://social.example/p/1"));
+  const auto file = Make("{name: file, type: file, path: alerts.jsonl}");
+  const Message message = NewMessage();
+  EXPECT_EQ(file->Send(message).outcome, SendOutcome::kSent);
+  EXPECT_EQ(file->Send(message).outcome, SendOutcome::kSent);
+  std::ifstream in(StrCat(folder_.path(), "/alerts.jsonl"));
+  std::string line;
+  int lines = 0;
+  while (std::getline(in, line)) {
+    EXPECT_EQ(line, message.event) << "every retry gives the same bytes";
+    ++lines;
+  }
+  EXPECT_EQ(lines, 2);
+}
+
+TEST(TelegramParts, CutsLongMessagesBetweenLines) {
+  Body body;
+  body.headline = "Đầu <đề>";
+  for (int i = 0; i < 200; ++i) body.fields.push_back({.label = StrCat("Mục ", i), .value = std::string(60, 'x')});
+  const std::vector<Body> bodies = {body};
+  const auto parts = TelegramParts(bodies);
+  ASSERT_GT(parts.size(), 1u);
+  for (const TelegramPart& part : parts) {
+    EXPECT_LE(part.plain.size(), 2 * kTelegramUnitsMax);
+    EXPECT_EQ(part.html.find("<đề>"), std::string::npos);
+  }
+}
+
+TEST(CutExcerpt, NeverCutsACharacterAndKeepsTheSpans) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "chữ dài ";
+  const size_t at = text.size();
+  text += "ngập tới gối";
+  for (int i = 0; i < 100; ++i) text += " phía sau";
+  const std::vector<filters::HitSpan> spans = {
+      {.span = {.begin = static_cast<uint32_t>(at), .end = static_cast<uint32_t>(at + std::string("ngập").size())},
+       .phrase = "ngập",
+       .marks = filters::MarksEvidence::kEqual}};
+  const Excerpt excerpt = CutExcerpt(text, spans, 80);
+  ASSERT_THAT(excerpt.spans, SizeIs(1));
+  EXPECT_EQ(excerpt.text.substr(excerpt.spans[0].begin, excerpt.spans[0].end - excerpt.spans[0].begin), "ngập");
+  EXPECT_LT(excerpt.text.size(), 80u * 4);
+  EXPECT_THAT(excerpt.text, HasSubstr("…"));
+}
+
+}  // namespace
+}  // namespace keng::alerting
