@@ -298,7 +298,7 @@ TEST(RecentIds, AgreesWithAModelWhileThereIsRoom) {
     const std::string text = base::StrCat(random() % 3), version = base::StrCat(random() % 3);
     Post post;
     post.text = text;
-    post.version = random() % 2 == 0 ? version : "";
+    post.version = random() % 2 == 0 ? std::string_view(version) : std::string_view();
     post.kind = random() % 4 == 0 ? PostKind::kDelete : PostKind::kPost;
     const PostState state = PostState::Of(post);
     const auto known = model.find(id);

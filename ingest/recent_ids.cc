@@ -12,7 +12,8 @@ PostState PostState::Of(const Post& post) {
   PostState state;
   state.deleted = post.kind == PostKind::kDelete;
   state.version_size = static_cast<uint8_t>(std::min(post.version.size(), kVersionBytes));
-  std::memcpy(state.version, post.version.data(), state.version_size);
+  // memcpy wants a pointer even for nothing.
+  if (state.version_size > 0) std::memcpy(state.version, post.version.data(), state.version_size);
   // A deletion is one state, whatever else it says. The order of what is hashed is fixed by the
   // states that were stored: changing it makes every post look edited once.
   uint64_t hash = base::StableHash64(post.text, static_cast<uint64_t>(post.kind));

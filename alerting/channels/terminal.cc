@@ -6,7 +6,6 @@
 namespace keng::alerting {
 namespace {
 
-using base::StrCat;
 using filters::Severity;
 
 // The sequences of a colour terminal (ECMA-48), or nothing.
