@@ -1,5 +1,5 @@
-// Delivery: what a worker does with alerts, retries, pauses and crashes, on a fake outbox, clock and channel; and the
-// webhook and Telegram channels against a real socket.
+// Delivery: what a worker does with alerts, retries, pauses and crashes, on a fake outbox, clock
+// and channel; and the webhook and Telegram channels against a real socket.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -78,7 +78,9 @@ Alert MakeAlert(const std::string& id, absl::Time decided_at = kStart) {
   incident.facts.title_en = "Flooded street";
   incident.first_post = StrCat("post-of-", id);
   incident.first_url = "https://social.example/p/1";
-  incident.first_spans = {{.span = {.begin = 11, .end = 17}, .phrase = "ngập", .marks = filters::MarksEvidence::kEqual}};
+  incident.first_spans = {{.span = {.begin = 11, .end = 17},
+                           .phrase = "ngập",
+                           .marks = filters::MarksEvidence::kEqual}};
   incident.posts = 1;
   incident.authors = 1;
   incident.posts_rung = 1;
@@ -95,7 +97,8 @@ class DeliveryTest : public testing::Test {
     outbox_.Add(alert);
   }
   // As after a crash: the outbox stays, all else is new.
-  void Open(RingMode mode = RingMode::kLive, std::set<Capability> capabilities = {Capability::kIdempotent}) {
+  void Open(RingMode mode = RingMode::kLive,
+            std::set<Capability> capabilities = {Capability::kIdempotent}) {
     DeliveryContext context;
     context.options.mode = mode;
     context.options.seed = 7;
@@ -106,7 +109,9 @@ class DeliveryTest : public testing::Test {
     context.clock = &clock_;
     context.metrics = &metrics_;
     std::vector<ChannelSpec> channels;
-    channels.push_back({.name = "duty", .channel = std::make_unique<FakeChannel>(service_, std::move(capabilities))});
+    channels.push_back(
+        {.name = "duty",
+         .channel = std::make_unique<FakeChannel>(service_, std::move(capabilities))});
     dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
   }
   void Run(absl::Duration step = absl::ZeroDuration()) {
@@ -152,7 +157,8 @@ TEST_F(DeliveryTest, RetryAfterIsAMinimumForTheWholeChannel) {
   Open();
   Add(MakeAlert("i1"));
   Add(MakeAlert("i2"));
-  service_.FailNext(1, {.outcome = SendOutcome::kRetryAfter, .retry_after = absl::Minutes(5), .error = "429"});
+  service_.FailNext(
+      1, {.outcome = SendOutcome::kRetryAfter, .retry_after = absl::Minutes(5), .error = "429"});
   Run();
   Run(absl::Minutes(4));
   EXPECT_THAT(service_.sent(), SizeIs(0));
@@ -199,7 +205,8 @@ TEST_F(DeliveryTest, APauseHoldsAndWhatWaitedComesInOneDigest) {
   EXPECT_EQ(outbox_.pending(), 0u);
 }
 
-// The process dies after the channel's yes and before the record: the second message has the same id.
+// The process dies after the channel's yes and before the record: the second message has the same
+// id.
 TEST_F(DeliveryTest, ACrashBetweenAcceptanceAndRecordRepeatsTheSameId) {
   Open();
   Add(MakeAlert("i1"));
@@ -217,7 +224,8 @@ TEST_F(DeliveryTest, ACrashBetweenAcceptanceAndRecordRepeatsTheSameId) {
 TEST_F(DeliveryTest, AnUnknownEndIsSaidWhereTheReceiverCannotKnow) {
   Open(RingMode::kLive, {});
   Add(MakeAlert("i1"));
-  service_.FailNext(1, {.outcome = SendOutcome::kUnknown, .error = "no answer"}, FakeService::Accepted::kYes);
+  service_.FailNext(1, {.outcome = SendOutcome::kUnknown, .error = "no answer"},
+                    FakeService::Accepted::kYes);
   for (int i = 0; i < 5; ++i) Run(absl::Minutes(1));
   const auto sent = service_.sent();
   ASSERT_THAT(sent, SizeIs(2));
@@ -243,10 +251,11 @@ TEST_F(DeliveryTest, ADeletedPostIsNotQuoted) {
   outbox_.RemoveText(alert.incident.first_post);
   Run();
   ASSERT_THAT(service_.sent(), SizeIs(1));
-  const Body& body = service_.sent()[0].message.bodies.at(0);
+  const Message message = service_.sent()[0].message;
+  const Body& body = message.bodies.at(0);
   EXPECT_FALSE(body.excerpt.has_value());
   EXPECT_NE(body.gone, "");
-  EXPECT_THAT(service_.sent()[0].message.event, testing::Not(HasSubstr("ngập &")));
+  EXPECT_THAT(message.event, testing::Not(HasSubstr("ngập &")));
 }
 
 // A stuck channel delays only itself.
@@ -259,8 +268,10 @@ TEST_F(DeliveryTest, AStuckChannelDoesNotDelayTheOther) {
   context.routes = &two_routes_;
   context.clock = &clock_;
   std::vector<ChannelSpec> channels;
-  channels.push_back({.name = "stuck", .channel = std::make_unique<FakeChannel>(service_, std::set<Capability>{})});
-  channels.push_back({.name = "well", .channel = std::make_unique<FakeChannel>(other, std::set<Capability>{})});
+  channels.push_back({.name = "stuck",
+                      .channel = std::make_unique<FakeChannel>(service_, std::set<Capability>{})});
+  channels.push_back(
+      {.name = "well", .channel = std::make_unique<FakeChannel>(other, std::set<Capability>{})});
   dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
   service_.Cork();
   for (int i = 0; i < 5; ++i) Add(MakeAlert(StrCat("i", i)));
@@ -281,7 +292,8 @@ TEST(WebhookSigner, AgreesWithTheSpecificationsVector) {
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
   const auto bad = WebhookSigner::Make({"whsec_tooshort"});
   EXPECT_FALSE(bad.ok());
-  EXPECT_THAT(std::string(bad.status().message()), testing::Not(HasSubstr("tooshort"))) << "a secret in an error";
+  EXPECT_THAT(std::string(bad.status().message()), testing::Not(HasSubstr("tooshort")))
+      << "a secret in an error";
 }
 
 class WireTest : public testing::Test {
@@ -289,21 +301,24 @@ class WireTest : public testing::Test {
   std::unique_ptr<Channel> Make(const std::string& yaml) {
     const auto options = base::Yaml::Parse("keng.yaml", yaml);
     KENG_CHECK(options.ok());
-    auto spec = MakeChannel(*options, {.clock = &clock_, .terminal = &terminal_, .folder = folder_.path()});
+    auto spec =
+        MakeChannel(*options, {.clock = &clock_, .terminal = &terminal_, .folder = folder_.path()});
     KENG_CHECK(spec.ok(), std::string(spec.status().message()));
     return std::move(spec->channel);
   }
   void WriteSecret(const std::string& name, const std::string& text) {
     const std::string path = StrCat(folder_.path(), "/", name);
     std::ofstream(path) << text;
-    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::filesystem::permissions(
+        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   }
   static Message NewMessage() {
     const Alert alert = MakeAlert("i1");
     const Names names;
     Message message;
     message.id = alert.id;
-    message.bodies = {RenderBody(alert, "Hẻm <12> ngập & kẹt", names, Language::kVietnamese, Quote::kQuote)};
+    message.bodies = {
+        RenderBody(alert, "Hẻm <12> ngập & kẹt", names, Language::kVietnamese, Quote::kQuote)};
     message.event = RenderEvent(alert, "Hẻm <12> ngập & kẹt", names, "/keng/91");
     return message;
   }
@@ -320,8 +335,8 @@ class WireTest : public testing::Test {
 
 TEST_F(WireTest, WebhookSignsEachAttemptAndReadsTheAnswer) {
   WriteSecret("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
-  const auto channel =
-      Make(StrCat("{name: hook, type: webhook, url: \"", server_.url(), "/alerts\", secret_file: secret, allow_private: true}"));
+  const auto channel = Make(StrCat("{name: hook, type: webhook, url: \"", server_.url(),
+                                   "/alerts\", secret_file: secret, allow_private: true}"));
   const Message message = NewMessage();
   server_.Then(Answer(200));
   server_.Then(Answer(429, "", {{"Retry-After", "120"}}));
@@ -335,7 +350,8 @@ TEST_F(WireTest, WebhookSignsEachAttemptAndReadsTheAnswer) {
   EXPECT_EQ(request.Header("webhook-id"), "i1-1");
   EXPECT_EQ(request.Header("webhook-timestamp"), StrCat(absl::ToUnixSeconds(kStart)));
   const auto signer = WebhookSigner::Make({"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"});
-  EXPECT_EQ(request.Header("webhook-signature"), signer->Sign("i1-1", absl::ToUnixSeconds(kStart), request.body));
+  EXPECT_EQ(request.Header("webhook-signature"),
+            signer->Sign("i1-1", absl::ToUnixSeconds(kStart), request.body));
   EXPECT_EQ(request.body, message.event);
   const SendResult later = channel->Send(message);
   EXPECT_EQ(later.outcome, SendOutcome::kRetryAfter);
@@ -345,27 +361,37 @@ TEST_F(WireTest, WebhookSignsEachAttemptAndReadsTheAnswer) {
   EXPECT_EQ(channel->Send(message).outcome, SendOutcome::kGone);
   EXPECT_NE(channel->Send(message).outcome, SendOutcome::kSent) << "redirects are not followed";
   const SendOutcome cut = channel->Send(message).outcome;
-  EXPECT_TRUE(cut == SendOutcome::kUnknown || cut == SendOutcome::kTransient) << SendOutcomeName(cut);
+  EXPECT_TRUE(cut == SendOutcome::kUnknown || cut == SendOutcome::kTransient)
+      << SendOutcomeName(cut);
   EXPECT_EQ(server_.unused(), 0u);
 }
 
 TEST_F(WireTest, WebhookRefusesPrivateAddressesUnlessAllowed) {
   WriteSecret("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
-  const auto channel = Make(StrCat("{name: hook, type: webhook, url: \"", server_.url(), "/\", secret_file: secret}"));
+  const auto channel = Make(
+      StrCat("{name: hook, type: webhook, url: \"", server_.url(), "/\", secret_file: secret}"));
   EXPECT_NE(channel->Send(NewMessage()).outcome, SendOutcome::kSent);
   EXPECT_EQ(server_.requests().size(), 0u);
 }
 
 TEST_F(WireTest, TelegramEscapesSendsEditsAndFallsBackToPlainText) {
   WriteSecret("token", "12345:secret-token\n");
-  const auto channel = Make(StrCat("{name: tele, type: telegram, token_file: token, chat_id: \"-100\", base_url: \"",
-                                   server_.url(), "\", allow_private: true}"));
+  const auto channel =
+      Make(StrCat("{name: tele, type: telegram, token_file: token, chat_id: \"-100\", base_url: \"",
+                  server_.url(), "\", allow_private: true}"));
   const Message message = NewMessage();
   server_.Then(Answer(200, R"({"ok":true,"result":{"message_id":77}})"));
-  server_.Then(Answer(400, R"({"ok":false,"error_code":400,"description":"Bad Request: message is not modified"})"));
-  server_.Then(Answer(429, R"({"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":9}})"));
-  server_.Then(Answer(403, R"({"ok":false,"error_code":403,"description":"Forbidden: bot was kicked"})"));
-  server_.Then(Answer(400, R"({"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: x"})"));
+  server_.Then(Answer(
+      400,
+      R"({"ok":false,"error_code":400,"description":"Bad Request: message is not modified"})"));
+  server_.Then(Answer(
+      429,
+      R"({"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":9}})"));
+  server_.Then(
+      Answer(403, R"({"ok":false,"error_code":403,"description":"Forbidden: bot was kicked"})"));
+  server_.Then(Answer(
+      400,
+      R"({"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: x"})"));
   server_.Then(Answer(200, R"({"ok":true,"result":{"message_id":78}})"));
 
   const SendResult sent = channel->Send(message);
@@ -376,7 +402,8 @@ TEST_F(WireTest, TelegramEscapesSendsEditsAndFallsBackToPlainText) {
   EXPECT_THAT(first.body, HasSubstr("&lt;12&gt;"));
   EXPECT_THAT(first.body, HasSubstr("&amp; kẹt"));
   clock_.Advance(absl::Minutes(1));
-  EXPECT_EQ(channel->Edit(sent.remote_id, message).outcome, SendOutcome::kSent) << "not modified is a success";
+  EXPECT_EQ(channel->Edit(sent.remote_id, message).outcome, SendOutcome::kSent)
+      << "not modified is a success";
   EXPECT_EQ(server_.requests().at(1).target, "/bot12345:secret-token/editMessageText");
   clock_.Advance(absl::Minutes(1));
   const SendResult limited = channel->Send(message);
@@ -415,7 +442,8 @@ TEST_F(WireTest, TerminalAndFileSayEverythingOnce) {
 TEST(TelegramParts, CutsLongMessagesBetweenLines) {
   Body body;
   body.headline = "Đầu <đề>";
-  for (int i = 0; i < 200; ++i) body.fields.push_back({.label = StrCat("Mục ", i), .value = std::string(60, 'x')});
+  for (int i = 0; i < 200; ++i)
+    body.fields.push_back({.label = StrCat("Mục ", i), .value = std::string(60, 'x')});
   const std::vector<Body> bodies = {body};
   const auto parts = TelegramParts(bodies);
   ASSERT_GT(parts.size(), 1u);
@@ -432,12 +460,15 @@ TEST(CutExcerpt, NeverCutsACharacterAndKeepsTheSpans) {
   text += "ngập tới gối";
   for (int i = 0; i < 100; ++i) text += " phía sau";
   const std::vector<filters::HitSpan> spans = {
-      {.span = {.begin = static_cast<uint32_t>(at), .end = static_cast<uint32_t>(at + std::string("ngập").size())},
+      {.span = {.begin = static_cast<uint32_t>(at),
+                .end = static_cast<uint32_t>(at + std::string("ngập").size())},
        .phrase = "ngập",
        .marks = filters::MarksEvidence::kEqual}};
   const Excerpt excerpt = CutExcerpt(text, spans, 80);
   ASSERT_THAT(excerpt.spans, SizeIs(1));
-  EXPECT_EQ(excerpt.text.substr(excerpt.spans[0].begin, excerpt.spans[0].end - excerpt.spans[0].begin), "ngập");
+  EXPECT_EQ(
+      excerpt.text.substr(excerpt.spans[0].begin, excerpt.spans[0].end - excerpt.spans[0].begin),
+      "ngập");
   EXPECT_LT(excerpt.text.size(), 80u * 4);
   EXPECT_THAT(excerpt.text, HasSubstr("…"));
 }

@@ -362,9 +362,13 @@ absl::Status Store::Maintain() {
   // file down to the last level, without what was deleted or overwritten.
   KENG_RETURN_IF_ERROR(state_->Note(FromRocks(state_->db->Flush({}), "flush")));
   rocksdb::CompactRangeOptions compact;
-  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  // Not kForceOptimized: it passes over files that RocksDB's own compaction has just written.
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   KENG_RETURN_IF_ERROR(
       state_->Note(FromRocks(state_->db->CompactRange(compact, nullptr, nullptr), "compact")));
+  // Files are deleted in the background; this deletes what is due before it returns.
+  KENG_RETURN_IF_ERROR(state_->Note(FromRocks(state_->db->DisableFileDeletions(), "erase")));
+  KENG_RETURN_IF_ERROR(state_->Note(FromRocks(state_->db->EnableFileDeletions(true), "erase")));
   state_->erased_total.Add();
   rocksdb::WriteBatch batch;
   const rocksdb::Status put =
