@@ -172,6 +172,8 @@ struct Store::State {
   base::Counter erased_total;
   base::Gauge disk_gauge;
 
+  // Held through an erasure: when Maintain() returns, what was due is gone, whoever erased it.
+  base::Mutex maintain_mutex ABSL_ACQUIRED_BEFORE(mutex);
   base::Mutex mutex;
   absl::Status failed ABSL_GUARDED_BY(mutex);  // the first DataLoss: stop writing
   bool resume ABSL_GUARDED_BY(mutex) = false;  // the disk was full at the last write
@@ -347,6 +349,7 @@ absl::Status Store::SyncIfDue() {
 }
 
 absl::Status Store::Maintain() {
+  base::MutexLock one_at_a_time(state_->maintain_mutex);
   const absl::Time now = state_->clock.Now();
   state_->disk_gauge.Set(static_cast<double>(disk_bytes()));
   {

@@ -130,7 +130,8 @@ class Store final : public View {
   // since the last one and something was committed.
   absl::Status Sync();
   absl::Status SyncIfDue();
-  // Erases deleted bytes when `erase_interval` has passed since the last time (kept on disk).
+  // Erases deleted bytes when `erase_interval` has passed since the last time (kept on disk). Waits
+  // for an erasure that another thread has begun.
   absl::Status Maintain();
 
   int64_t disk_bytes() const;

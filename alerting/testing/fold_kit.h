@@ -4,7 +4,6 @@
 // What tests of the fold share: a store in a folder of its own, an inbox that numbers and times its
 // records, and short ways to make records.
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "absl/time/time.h"
 #include "alerting/incident_fold.h"
 #include "base/clock.h"
+#include "base/temporary_folder.h"
 #include "filters/inbox_record.h"
 #include "gtest/gtest.h"
 #include "store/store.h"
@@ -21,25 +21,6 @@ namespace keng::alerting::testing {
 inline absl::Time At(absl::Duration since_start) {
   return absl::FromUnixSeconds(1'760'000'400) + since_start;  // on the hour
 }
-
-// A folder that goes with the object.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "keng-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 struct InboxEntry {
   std::string desk;
@@ -136,7 +117,7 @@ class FoldKit {
   const FoldRow& row() const { return fold_->row(); }
 
  private:
-  TempFolder folder_;
+  base::TemporaryFolder folder_{"keng-fold"};
   base::FakeClock clock_{At({})};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<IncidentFold> fold_;
