@@ -63,6 +63,7 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
   KENG_CHECK(original.size() < (size_t{1} << 31), "text of ", original.size(), " bytes");
   out.original_ = original;
   out.map_.clear();
+  out.path_ = path_;
   switch (path_) {
     case FoldPath::kScalar:
       FoldScalar(original, scratch_->chunks, out.buffer_, nullptr);
@@ -136,7 +137,7 @@ bool MapPlain(std::string_view original, std::string_view folded, std::vector<Sp
 
 void FoldedText::MapAll() const {
   if (!map_.empty()) return;
-  if (MapPlain(original_, text(), map_)) return;
+  if (path_ == FoldPath::kFastest && MapPlain(original_, text(), map_)) return;
   ChunkFolder chunks;
   std::string text;
   FoldScalar(original_, chunks, text, &map_);

@@ -39,6 +39,8 @@ enum class MarksEvidence : uint8_t { kEqual, kPartial, kAbsent, kConflicting };
 std::string_view MarksEvidenceName(
     MarksEvidence evidence);  // "equal", "partial", "absent", "conflicting"
 
+enum class FoldPath : uint8_t { kFastest, kScalar };
+
 // The result of a fold. Reused from post to post: Fold() overwrites it and keeps its memory.
 class FoldedText {
  public:
@@ -67,11 +69,10 @@ class FoldedText {
   // text() is the first size_ bytes; the rest is memory for longer texts and packing.
   std::string buffer_ = " ";
   size_t size_ = 1;
+  FoldPath path_ = FoldPath::kFastest;
   // Original bytes of each folded byte; empty until asked for. A space has an empty span.
   mutable std::vector<Span> map_;
 };
-
-enum class FoldPath : uint8_t { kFastest, kScalar };
 
 class Folder {
  public:
