@@ -105,7 +105,9 @@ class IncidentFold::Impl {
       if (post.retracted_version.empty() || hit.version <= post.retracted_version) {
         return Outcome::kSuperseded;
       }
+      // The next retraction counts by itself: one without a version is final, whatever this one said.
       post.retracted = false;
+      post.retracted_version.clear();
     }
     if (OlderVersion(hit.version, post.version)) return Outcome::kSuperseded;
     RaiseVersion(post.version, hit.version);
@@ -160,6 +162,8 @@ class IncidentFold::Impl {
       shown.state = IncidentState::kOpen;
       shown.closed_at = absl::InfiniteFuture();
       shown.received_by.clear();
+      // The deadline that stands is that of the resolution, which may be later.
+      AddDeadline(fold_, QuietDeadline(shown), kIncidentDeadline, shown.id);
     }
     const bool rose = hit.rule.severity > shown.severity;
     if (rose) {

@@ -191,6 +191,21 @@ TEST(IncidentFoldTest, ALateHitOfARetractedPostDoesNotBringItBack) {
   EXPECT_EQ(kit.Fold(versioned), Outcome::kSuperseded);
   versioned.version = "5";
   EXPECT_EQ(kit.Fold(versioned), Outcome::kOpened);
+  kit.Fold(RetractionRecord{"p2", ""});
+  versioned.hit.rule = "flood-deep";
+  EXPECT_EQ(kit.Fold(versioned), Outcome::kSuperseded)
+      << "that it came back once does not help it after a second, final retraction";
+}
+
+TEST(IncidentFoldTest, AReopenedStoryExpiresInItsTime) {
+  FoldKit kit;
+  kit.Fold(MakeHit("p1"));
+  kit.Fold(Act("1", ActionVerb::kResolved, kit.Only().id));
+  kit.Advance(absl::Minutes(1));
+  kit.Fold(MakeHit("p2"));
+  kit.Advance(absl::Hours(6) + absl::Seconds(1));
+  kit.Tick();
+  EXPECT_EQ(kit.Only().state, IncidentState::kExpired) << "not only when R would have ended";
 }
 
 TEST(IncidentFoldTest, AnEditWithdrawsTheRulesThatItDoesNotName) {

@@ -23,7 +23,7 @@ using base::StrCat;
 class PipelineTest : public testing::Test {
  protected:
   PipelineTest() : folder_("keng-pipeline"), clock_(absl::FromUnixSeconds(1'792'300'000)) {
-    std::ofstream(Path("posts.ndjson"));
+    std::ofstream(Path("posts.ndjson")) << "";
     std::ofstream(Path("rules.yaml"))
         << "rules:\n"
            "  - {id: flood, topic: flooding, place: required, any: [ngập lút bánh]}\n"

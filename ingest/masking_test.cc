@@ -81,8 +81,8 @@ TEST(Masking, FindsWhatTellsWhoSomebodyIs) {
            "[0912\u2013345\u2013678]",
            "[0912\u200b345\u200b678]",
            "[\uff10\uff19\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18]",
-           "[0\ufe0f\u20e39\ufe0f\u20e31\ufe0f\u20e32\ufe0f\u20e33\ufe0f\u20e34\ufe0f\u20e35"
-           "\ufe0f\u20e36\ufe0f\u20e37\ufe0f\u20e38]\ufe0f\u20e3",
+           ("[0\ufe0f\u20e39\ufe0f\u20e31\ufe0f\u20e32\ufe0f\u20e33\ufe0f\u20e34\ufe0f\u20e35"
+            "\ufe0f\u20e36\ufe0f\u20e37\ufe0f\u20e38]\ufe0f\u20e3"),
            "nước lên từ 5h, gọi [0912345678] lúc 7h30",
            "nhà 05 [0912345678]",
            "ngày 08.11.2026 [0912345678]",

@@ -56,7 +56,7 @@ struct Target {
 absl::StatusOr<Target> ParseTarget(std::string_view text) {
   const auto parsed = boost::urls::parse_uri(boost::core::string_view(text.data(), text.size()));
   if (!parsed) return absl::InvalidArgumentError("the URL is not valid");
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
   Target target;
   if (url.scheme() == "https") {
     target.tls = true;

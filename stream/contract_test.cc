@@ -54,8 +54,6 @@ void StreamsContractTest::Commit(std::string_view reader, StreamId stream, int p
 
 namespace {
 
-using testing::TestInfo;
-
 constexpr size_t kMiB = 1 << 20;
 
 std::string Show(const RecordBatch& batch, const Record& record) {

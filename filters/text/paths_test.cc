@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/strings.h"
 #include "filters/text/fold.h"
 #include "filters/text/testing_forms.h"
 #include "hwy/highway.h"
@@ -214,7 +215,7 @@ TEST(PathsTest, AgreeOnEveryCodePoint) {
         one = {static_cast<char>(0xF0 | (cp >> 18)), static_cast<char>(0x80 | ((cp >> 12) & 0x3F)),
                static_cast<char>(0x80 | ((cp >> 6) & 0x3F)), static_cast<char>(0x80 | (cp & 0x3F))};
       }
-      if (!comparer.Agree(one + " x" + one + "y k" + one)) return;
+      if (!comparer.Agree(base::StrCat(one, " x", one, "y k", one))) return;
     }
   });
 }
