@@ -105,7 +105,8 @@ class IncidentFold::Impl {
       if (post.retracted_version.empty() || hit.version <= post.retracted_version) {
         return Outcome::kSuperseded;
       }
-      // The next retraction counts by itself: one without a version is final, whatever this one said.
+      // The next retraction counts by itself: one without a version is final, whatever this one
+      // said.
       post.retracted = false;
       post.retracted_version.clear();
     }

@@ -87,6 +87,18 @@ class PipelineTest : public testing::Test {
     return found;
   }
 
+  // The same when the clock stands still: a file that a reader of another thread has open goes when
+  // the reader lets go of it.
+  std::vector<std::string> FilesThatStillHold(const std::string& marker) const {
+    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    std::vector<std::string> found = FilesThatHold(marker);
+    while (!found.empty() && absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(10));
+      found = FilesThatHold(marker);
+    }
+    return found;
+  }
+
   int64_t Opened() {
     const auto alerting = pipeline_->status().alerting;
     return alerting.at("opened");
@@ -113,11 +125,11 @@ TEST_F(PipelineTest, ADayAfterADeletionTheTextIsOnNoDiskByte) {
     clock_.Advance(absl::Hours(1));
     ASSERT_TRUE(pipeline_->Maintain().ok());
   }
-  EXPECT_THAT(FilesThatHold(marker), testing::IsEmpty());
+  EXPECT_THAT(FilesThatStillHold(marker), testing::IsEmpty());
   const PipelineStatus status = WaitIdle();
   EXPECT_EQ(status.alerting.at("retracted"), 1);
   EXPECT_TRUE(pipeline_->Stop().ok());
-  EXPECT_THAT(FilesThatHold(marker), testing::IsEmpty())
+  EXPECT_THAT(FilesThatStillHold(marker), testing::IsEmpty())
       << "nothing that is written at the stop brings it back";
 }
 
@@ -132,7 +144,7 @@ TEST_F(PipelineTest, AnEditedTextLeavesTheDiskToo) {
     clock_.Advance(absl::Hours(1));
     ASSERT_TRUE(pipeline_->Maintain().ok());
   }
-  EXPECT_THAT(FilesThatHold(marker), testing::IsEmpty());
+  EXPECT_THAT(FilesThatStillHold(marker), testing::IsEmpty());
 }
 
 // Ahead by a year, back by two, and right again: nothing is lost, nothing rings twice, the line

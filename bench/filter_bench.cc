@@ -97,7 +97,7 @@ class Ours {
       matcher_.Fold(brief.text, result_);
       if (depth == kFold) continue;
       matcher_.Scan(result_);
-      if (depth == kScan || !matcher_.HasCandidates()) continue;
+      if (depth == kScan || !matcher_.HasCandidates(result_)) continue;
       ingest::Post post;
       parser_.Parse(posts[i], ingest::PostParser::Mode::kStored, now, post);
       matcher_.Evaluate(post, result_);

@@ -153,7 +153,7 @@ FilterOutcome FilterWorker::State::Process(const stream::Record& record, const F
     if (brief.created_at < record.time - options.max_age) return FilterOutcome::kLate;
     matcher->Fold(brief.text, match);
     matcher->Scan(match);
-    if (!matcher->HasCandidates()) return FilterOutcome::kFilteredOut;
+    if (!matcher->HasCandidates(match)) return FilterOutcome::kFilteredOut;
     scanned = true;
   }
   ingest::Post post;

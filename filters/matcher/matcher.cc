@@ -98,6 +98,7 @@ struct Matcher::State {
   };
 
   void NextEpoch();
+  void PutAside(const FoldedText& folded);
   void FindCandidates();
   void IndexHits();
 
@@ -133,6 +134,10 @@ struct Matcher::State {
   // Of the post at hand.
   MatchResult* out = nullptr;
   std::vector<LiteralHit> hits;
+  // By hit: rules need it, and its marks conflict with all that they wrote. Most hits of short
+  // phrases are such ("cầu" for "câu"), and cost no more than this.
+  std::vector<uint8_t> put_aside;
+  bool put_aside_known = false;
   std::vector<uint32_t> hit_ends;  // in syllables, by hit
   std::vector<uint32_t> candidates;
   std::vector<PatternHit> pattern_hits;
@@ -162,8 +167,32 @@ void Matcher::State::NextEpoch() {
   indexed = false;
 }
 
+void Matcher::State::PutAside(const FoldedText& folded) {
+  if (put_aside_known) return;
+  put_aside_known = true;
+  const auto by_end = [](const LiteralHit& a, const LiteralHit& b) {
+    return a.end != b.end ? a.end < b.end : a.literal < b.literal;
+  };
+  if (!std::is_sorted(hits.begin(), hits.end(), by_end))
+    std::sort(hits.begin(), hits.end(), by_end);
+  put_aside.assign(hits.size(), 0);
+  for (size_t i = 0; i < hits.size(); ++i) {
+    const CompiledRules::Literal& literal = rules.literals[hits[i].literal];
+    const CompiledRules::Literal& next = rules.literals[hits[i].literal + 1];
+    if (literal.any_marks || literal.rules_begin == next.rules_begin) continue;
+    const uint32_t begin = hits[i].end - literal.bytes;
+    bool conflicting = true;
+    for (uint32_t p = literal.patterns_begin; conflicting && p < next.patterns_begin; ++p) {
+      conflicting = CompareMarks(rules.patterns[p], folded, begin) == MarksEvidence::kConflicting;
+    }
+    put_aside[i] = conflicting ? 1 : 0;
+  }
+}
+
 void Matcher::State::FindCandidates() {
-  for (const LiteralHit& hit : hits) {
+  for (size_t h = 0; h < hits.size(); ++h) {
+    if (put_aside[h] != 0) continue;
+    const LiteralHit& hit = hits[h];
     const uint32_t begin = rules.literals[hit.literal].rules_begin;
     const uint32_t end = rules.literals[hit.literal + 1].rules_begin;
     for (uint32_t i = begin; i < end; ++i) {
@@ -184,11 +213,6 @@ void Matcher::State::IndexHits() {
   nodes.clear();
   pool.clear();
   regex_scanned[0] = regex_scanned[1] = false;
-  const auto by_end = [](const LiteralHit& a, const LiteralHit& b) {
-    return a.end != b.end ? a.end < b.end : a.literal < b.literal;
-  };
-  if (!std::is_sorted(hits.begin(), hits.end(), by_end))
-    std::sort(hits.begin(), hits.end(), by_end);
   const std::string_view text = out->folded.text();
   hit_ends.resize(hits.size());
   uint32_t counted = 0, syllables = 0;
@@ -197,6 +221,7 @@ void Matcher::State::IndexHits() {
     syllables += static_cast<uint32_t>(std::count(text.begin() + counted, text.begin() + end, ' '));
     counted = end;
     hit_ends[i] = syllables;
+    if (put_aside[i] != 0) continue;
     const uint32_t first = rules.literals[hits[i].literal].patterns_begin;
     const uint32_t last = rules.literals[hits[i].literal + 1].patterns_begin;
     for (uint32_t pattern = first; pattern < last; ++pattern) {
@@ -518,25 +543,32 @@ void Matcher::Fold(std::string_view text, MatchResult& out) {
 void Matcher::Scan(MatchResult& out) {
   State& state = *state_;
   state.hits.clear();
+  state.put_aside_known = false;
   if (ScanLiterals(state.rules.literal_database, state.scratch, out.folded.text(), kLiteralHitsMax,
                    state.hits) == ScanEnd::kCapped) {
     out.capped = true;
   }
 }
 
-bool Matcher::HasCandidates() {
+bool Matcher::HasCandidates(const MatchResult& out) {
   State& state = *state_;
   if (!state.rules.always.empty() || state.literals == Literals::kAlways) return true;
-  return std::any_of(state.hits.begin(), state.hits.end(), [&](const LiteralHit& hit) {
-    return state.rules.literals[hit.literal].rules_begin !=
-           state.rules.literals[hit.literal + 1].rules_begin;
-  });
+  state.PutAside(out.folded);
+  for (size_t i = 0; i < state.hits.size(); ++i) {
+    const uint32_t literal = state.hits[i].literal;
+    if (state.put_aside[i] == 0 && state.rules.literals[literal].rules_begin !=
+                                       state.rules.literals[literal + 1].rules_begin) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void Matcher::Evaluate(const ingest::Post& post, MatchResult& out) {
   State& state = *state_;
   state.out = &out;
   state.NextEpoch();
+  state.PutAside(out.folded);
   state.FindCandidates();
   for (const uint32_t rule : state.candidates) EvaluateRule(rule, post, out);
   if (!state.candidates.empty()) state.metrics.evaluated.Add();

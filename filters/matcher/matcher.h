@@ -62,7 +62,7 @@ class Matcher {
   void Scan(MatchResult& out);
   // After Scan(): whether any rule has to be evaluated. Without, Evaluate() would find nothing, and
   // the caller needs no more of the post than its text.
-  bool HasCandidates();
+  bool HasCandidates(const MatchResult& out);
   void Evaluate(const ingest::Post& post, MatchResult& out);
 
   const RuleSet& rule_set() const { return *rules_; }

@@ -337,15 +337,22 @@ class Compiler {
 
   void Flatten() {
     CompiledRules& out = *rules_;
-    const auto record = [&](uint32_t bytes) {
-      out.literals.push_back(
-          CompiledRules::Literal{bytes, static_cast<uint32_t>(out.literal_rules.size()),
-                                 static_cast<uint32_t>(out.patterns.size()),
-                                 static_cast<uint32_t>(out.literal_extras.size())});
+    const auto record = [&](uint32_t bytes, bool any_marks) {
+      out.literals.push_back({.bytes = bytes,
+                              .any_marks = any_marks,
+                              .rules_begin = static_cast<uint32_t>(out.literal_rules.size()),
+                              .patterns_begin = static_cast<uint32_t>(out.patterns.size()),
+                              .extras_begin = static_cast<uint32_t>(out.literal_extras.size())});
+    };
+    const auto ignores_marks = [&](uint32_t pattern) {
+      const auto& uses = patterns_[pattern].uses;
+      return std::any_of(uses.begin(), uses.end(),
+                         [](const PatternUse& use) { return use.marks == MarksMode::kIgnore; });
     };
     for (size_t i = 0; i < literals_.size(); ++i) {
-      record(static_cast<uint32_t>(texts_[i].size()));
       const LiteralDraft& draft = literals_[i];
+      record(static_cast<uint32_t>(texts_[i].size()),
+             std::any_of(draft.patterns.begin(), draft.patterns.end(), ignores_marks));
       out.literal_rules.insert(out.literal_rules.end(), draft.rules.begin(), draft.rules.end());
       out.literal_extras.insert(out.literal_extras.end(), draft.extras.begin(), draft.extras.end());
       // Patterns of one literal stand in order of their writing: where occurrences are equal but
@@ -361,7 +368,7 @@ class Compiler {
         out.patterns.push_back(std::move(patterns_[pattern].phrase));
       }
     }
-    record(0);
+    record(0, false);
     out.pattern_uses_begin.push_back(static_cast<uint32_t>(out.pattern_uses.size()));
   }
 

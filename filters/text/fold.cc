@@ -63,6 +63,7 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
   KENG_CHECK(original.size() < (size_t{1} << 31), "text of ", original.size(), " bytes");
   out.original_ = original;
   out.map_.clear();
+  out.mapped_ = 0;
   out.path_ = path_;
   switch (path_) {
     case FoldPath::kScalar:
@@ -97,19 +98,29 @@ std::array<char, kPlainEnd> MakePlainTable() {
         table[c] = kAsk;
     }
   }
+  table['@'] = kAsk;  // a mention is dropped whole
   return table;
 }
 
-// The map of a text in which each letter gives one folded byte and nothing is split, joined or
-// dropped: nearly every text. Walks both side by side and answers false at the first byte that does
-// not fit.
-bool MapPlain(std::string_view original, std::string_view folded, std::vector<Span>& map) {
+// At the byte that makes an address of what stands before it ("http://", "www."), which is dropped
+// whole.
+bool AtAddress(std::string_view text, uint32_t at) {
+  if (text[at] == '/') return at > 0 && text[at - 1] == '/';
+  const auto w = [&](uint32_t back) { return (text[at - back] | 0x20) == 'w'; };
+  return text[at] == '.' && at >= 3 && w(1) && w(2) && w(3);
+}
+
+// Extends the map of a text in which each letter gives one folded byte and nothing is split, joined
+// or dropped, as nearly everywhere. Walks both side by side, from original byte `at` on, until
+// [0, end) is mapped and a chunk ends: within one, letters that fit so far may still turn out to be
+// stretched. False at the first byte that does not fit; the chunks before hold all the same
+// (fold.h, I1).
+bool MapPlain(std::string_view original, std::string_view folded, size_t end, uint32_t& at,
+              std::vector<Span>& map) {
   static const std::array<char, kPlainEnd> kTable = MakePlainTable();
-  map.resize(folded.size());
-  map[0] = Span{};
-  size_t to = 1;
+  if (map.empty()) map.emplace_back();
   const auto size = static_cast<uint32_t>(original.size());
-  for (uint32_t at = 0; at < size;) {
+  while (at < size && (map.size() < end || !EndsChunk(original[at]))) {
     const auto lead = static_cast<unsigned char>(original[at]);
     uint32_t code_point = lead;
     uint32_t length = 1;
@@ -120,24 +131,29 @@ bool MapPlain(std::string_view original, std::string_view folded, std::vector<Sp
     }
     const char letter = code_point < kPlainEnd ? kTable[code_point] : kAsk;
     if (letter == kAsk) return false;
+    const size_t to = map.size();
     if (letter != 0) {
       if (to >= folded.size() || folded[to] != letter) return false;
-      map[to++] = Span{at, at + length};
+      map.push_back(Span{at, at + length});
+    } else if (AtAddress(original, at)) {
+      return false;
     } else if (folded[to - 1] != ' ') {
       if (to >= folded.size() || folded[to] != ' ') return false;
-      map[to++] = Span{};
+      map.emplace_back();
     }
     at += length;
   }
-  if (to < folded.size() && folded[to] == ' ' && folded[to - 1] != ' ') map[to++] = Span{};
-  return to == folded.size();
+  if (at < size) return true;
+  // The space that ends every folded text.
+  if (map.size() + 1 == folded.size() && folded.back() == ' ') map.emplace_back();
+  return map.size() == folded.size();
 }
 
 }  // namespace
 
-void FoldedText::MapAll() const {
-  if (!map_.empty()) return;
-  if (path_ == FoldPath::kFastest && MapPlain(original_, text(), map_)) return;
+void FoldedText::MapTo(uint32_t end) const {
+  if (map_.size() >= end) return;
+  if (path_ == FoldPath::kFastest && MapPlain(original_, text(), end, mapped_, map_)) return;
   ChunkFolder chunks;
   std::string text;
   FoldScalar(original_, chunks, text, &map_);
@@ -150,7 +166,7 @@ Span FoldedText::Original(uint32_t begin, uint32_t end) const {
   while (begin < end && (folded[begin] == ' ' || folded[begin] == '|')) ++begin;
   while (begin < end && (folded[end - 1] == ' ' || folded[end - 1] == '|')) --end;
   if (begin == end) return {};
-  MapAll();
+  MapTo(end);
   return {map_[begin].begin, map_[end - 1].end};
 }
 

@@ -16,7 +16,7 @@
 //     input, valid UTF-8 or not; the scalar one is the definition.
 //
 // Threads: a Folder belongs to one thread. A FoldedText belongs to one thread too, also when const:
-// it computes its map to the original when that is first asked for.
+// it computes its map to the original as far as that is asked for.
 
 #include <cstdint>
 #include <memory>
@@ -52,8 +52,8 @@ class FoldedText {
   std::string_view original() const { return original_; }
   // The original bytes that folded bytes [begin, end) came from, on character boundaries, with the
   // combining marks that follow the last character; spaces at either end of [begin, end) are
-  // excluded. An empty span when nothing is left. Meant for hits: costs a slow fold of the
-  // neighbourhood.
+  // excluded. An empty span when nothing is left. Meant for hits: costs a walk through the text up
+  // to `end`, once, or a slow fold of the text.
   // REQUIRES: begin <= end <= text().size().
   Span Original(uint32_t begin, uint32_t end) const;
   // Syllables are numbered from 0. The syllable that contains folded byte `offset` (a space belongs
@@ -63,15 +63,18 @@ class FoldedText {
 
  private:
   friend class Folder;
-  void MapAll() const;
+  // Maps at least folded bytes [0, end).
+  void MapTo(uint32_t end) const;
 
   std::string_view original_;
   // text() is the first size_ bytes; the rest is memory for longer texts and packing.
   std::string buffer_ = " ";
   size_t size_ = 1;
   FoldPath path_ = FoldPath::kFastest;
-  // Original bytes of each folded byte; empty until asked for. A space has an empty span.
+  // Original bytes of the first folded bytes, as far as was asked for, and how much of the original
+  // they come from. A space has an empty span.
   mutable std::vector<Span> map_;
+  mutable uint32_t mapped_ = 0;
 };
 
 class Folder {

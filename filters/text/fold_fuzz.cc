@@ -1,5 +1,5 @@
-// Whatever bytes a post holds: both paths fold them alike, and every folded byte comes from bytes of
-// the post.
+// Whatever bytes a post holds: both paths fold them alike, and every folded byte comes from bytes
+// of the post.
 
 #include <cstdint>
 #include <string_view>

@@ -60,7 +60,8 @@ absl::StatusOr<Phrase> Phrase::Parse(std::string_view written) {
       LetterMarks marks{c, 0};
       if (IsAsciiLetter(c)) marks = ReadMarks(part, folded.Original(i, i + 1), c);
       phrase.qualities_.push_back(marks.quality);
-      phrase.tones_.back() = JoinTones(phrase.tones_.back(), marks.tone);
+      phrase.tones_.back() =
+          static_cast<char>(JoinTones(static_cast<uint8_t>(phrase.tones_.back()), marks.tone));
     }
   };
   folder.Fold(written, folded);
@@ -107,7 +108,7 @@ MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text, uint32_
       if (marks.quality != c && marks.quality != wanted) return MarksEvidence::kConflicting;
       continue;
     }
-    const uint8_t wanted = phrase.tones_[syllable++];
+    const auto wanted = static_cast<uint8_t>(phrase.tones_[syllable++]);
     if (tone != 0 && tone != wanted) return MarksEvidence::kConflicting;
     any |= tone != 0;
     missing |= tone != wanted;

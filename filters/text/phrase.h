@@ -19,7 +19,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "filters/text/fold.h"
@@ -51,7 +50,7 @@ class Phrase {
   // For each byte of literal_: the letter with its quality (marks.h), 0 for spaces; and for each
   // syllable its tone.
   std::string qualities_;
-  std::vector<uint8_t> tones_;
+  std::string tones_;
 };
 
 // The evidence of the occurrence of phrase.literal() at folded_begin, the offset of its leading

@@ -19,12 +19,13 @@ using base::StrCat;
 
 // Few and short, so that they contain, overlap and contradict each other.
 constexpr std::array<std::string_view, 18> kPhrases = {
-    "ngập",  "ngập nước", "nước",   "nước ngập nước", "ngáp", "ngap",   "lộ", "con lộ", "lộ ngập",
-    "kẹt xe", "xe",       "kẹt",    "xe lộ",          "đường", "đường lộ", "12", "水",     "hẻm 12"};
+    "ngập",   "ngập nước", "nước", "nước ngập nước", "ngáp",  "ngap",     "lộ", "con lộ", "lộ ngập",
+    "kẹt xe", "xe",        "kẹt",  "xe lộ",          "đường", "đường lộ", "12", "水",     "hẻm 12"};
 constexpr std::array<std::string_view, 30> kWords = {
-    "ngập", "ngap", "ngâp", "ngáp", "NGẬP", "ngậpppp", "nước",      "nuoc",   "nước,", "lộ",
-    "lo",   "lô",   "con",  "kẹt",  "ket",  "xe",      "xế",        "đường",  "duong", "đưòng",
-    "12",   "hẻm",  "水",   "水水", "#ngapnuoc", "#KẹtXe", "long xuyên", "tri tôn", "rồi", "5cm"};
+    "ngập",      "ngap",   "ngâp",       "ngáp",    "NGẬP", "ngậpppp", "nước", "nuoc",
+    "nước,",     "lộ",     "lo",         "lô",      "con",  "kẹt",     "ket",  "xe",
+    "xế",        "đường",  "duong",      "đưòng",   "12",   "hẻm",     "水",   "水水",
+    "#ngapnuoc", "#KẹtXe", "long xuyên", "tri tôn", "rồi",  "5cm"};
 constexpr std::array<std::string_view, 5> kRegexes = {"[0-9]+ ?cm", "ngập", "^con", "xe.{0,6}lộ",
                                                       "n.p"};
 constexpr std::array<std::string_view, 5> kBetween = {" ", " ", ", ", "\n", ""};
@@ -96,7 +97,8 @@ class RuleWriter {
     std::string out = kind == 3 ? StrCat("{list: ", choose_.Below(2) == 0 ? "a" : "b")
                                 : StrCat("{phrase: ", Quoted(choose_.Of(kPhrases)));
     if (choose_.Below(3) == 0) StrAppend(&out, ", marks: ", choose_.Of(kMarks));
-    if (depth < 2 && choose_.Below(2) == 0) StrAppend(&out, ", except: [", Items(depth + 1, 2, false), "]");
+    if (depth < 2 && choose_.Below(2) == 0)
+      StrAppend(&out, ", except: [", Items(depth + 1, 2, false), "]");
     if (depth < 2 && choose_.Below(2) == 0) {
       StrAppend(&out, ", not_near: {within: ", choose_.Below(4), ", of: [",
                 Items(depth + 1, 2, true), "]}");
@@ -197,7 +199,8 @@ Differential CompareMatchers(std::string_view bytes) {
     ++result.texts;
     result.matches += static_cast<int>(slow.size());
     if (fast.capped || Words(fast.rules) == Words(slow)) continue;
-    result.disagreement = StrCat(yaml, "text [", text, "]\nfast", Words(fast.rules), "\nslow", Words(slow));
+    result.disagreement =
+        StrCat(yaml, "text [", text, "]\nfast", Words(fast.rules), "\nslow", Words(slow));
     break;
   }
   return result;
