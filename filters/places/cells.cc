@@ -74,6 +74,8 @@ class CellsBuilder {
 };
 
 void CellsBuilder::AddFile(const Yaml& root, int depth) {
+  last_file_ = root.file();
+  if (root.is_null()) return;
   if (!root.is_map()) return Keep(root.Error("a cells file is a map; expected cells, accounts"));
   Keep(root.CheckKeys("cells file", {"extends", "cells", "accounts"}));
   if (const Yaml* extends = root.Find("extends")) {
@@ -81,9 +83,10 @@ void CellsBuilder::AddFile(const Yaml& root, int depth) {
       return Keep(extends->Error(StrCat("more than ", kExtendsMax,
                                         " files extend each other, perhaps in a circle; name the "
                                         "base file only")));
-    const std::string path =
-        (std::filesystem::path(root.file()).parent_path() / extends->scalar()).string();
-    absl::StatusOr<Yaml> base = Yaml::ParseFile(path);
+    const absl::StatusOr<std::string> name = extends->String("extends");
+    if (!name.ok()) return Keep(name.status());
+    absl::StatusOr<Yaml> base =
+        Yaml::ParseFile((std::filesystem::path(root.file()).parent_path() / *name).string());
     if (base.ok())
       AddFile(*base, depth + 1);
     else
@@ -224,21 +227,19 @@ absl::StatusOr<std::shared_ptr<const Cells>> CellsBuilder::Build() {
   }
   if (errors_.empty() && desk == Cell::kNobody && !entries_.empty())
     errors_.push_back(
-        StrCat(last_file_, ":1:1: no cell is the desk; every cell lies under another"));
+        StrCat(last_file_, ":1:1: every cell lies under another; take in: from the desk"));
   if (entries_.empty())
     errors_.push_back(StrCat(
         last_file_, ":1:1: there are no cells; add cells: with the desk and a cell for each unit"));
   CheckUnits();
-  if (errors_.empty()) Sort(parents);
-  for (const auto& [account, code] : accounts_) {
-    if (!errors_.empty()) break;
-    const auto found = out_->by_code_.find(code.scalar());
-    if (found == out_->by_code_.end())
+  for (const auto& [account, code] : accounts_)
+    if (!index_.contains(code.scalar()))
       Keep(code.Error(StrCat("account ", account.scalar(), " belongs to \"", code.scalar(),
                              "\", which is no cell; correct the code or add that cell")));
-    else
-      out_->accounts_.insert_or_assign(account.scalar(), found->second);
-  }
+  if (errors_.empty()) Sort(parents);
+  if (errors_.empty())
+    for (const auto& [account, code] : accounts_)
+      out_->accounts_.insert_or_assign(account.scalar(), out_->by_code_.at(code.scalar()));
   if (errors_.empty()) return std::shared_ptr<const Cells>(std::move(out_));
   std::string message = errors_.front();
   for (size_t i = 1; i < errors_.size(); ++i) base::StrAppend(&message, "\n", errors_[i]);

@@ -33,25 +33,32 @@ constexpr ShortForm kShortForms[] = {{"phường", "p"},     {"quận", "q"},   
 constexpr std::pair<std::string_view, std::string_view> kFinalY[] = {
     {"y", "i"}, {"ý", "í"}, {"ỳ", "ì"}, {"ỷ", "ỉ"}, {"ỹ", "ĩ"}, {"ỵ", "ị"}};
 
-std::string WithFinalI(std::string_view name) {
-  std::string out;
-  size_t at = 0;
-  while (at < name.size()) {
-    bool replaced = false;
-    if (at > 0 &&
+// `name` and how it is written with other final letters: Mỹ Quý, Mĩ Quý, Mỹ Quí, Mĩ Quí. Beyond the
+// first kFinalYMax of them every y stays.
+constexpr size_t kFinalYMax = 3;
+std::vector<std::string> Spellings(std::string_view name) {
+  std::vector<std::string> out = {""};
+  size_t found = 0;
+  for (size_t at = 0; at < name.size();) {
+    std::string_view y, i;
+    const bool after_consonant =
+        at > 0 &&
         std::string_view("mklstvhuMKLSTVH").find(name[at - 1]) != std::string_view::npos &&
-        (name[at - 1] != 'u' || (at > 1 && (name[at - 2] == 'q' || name[at - 2] == 'Q')))) {
-      for (const auto& [y, i] : kFinalY) {
-        const size_t end = at + y.size();
-        if (name.substr(at, y.size()) == y && (end == name.size() || name[end] == ' ')) {
-          out += i;
-          at = end;
-          replaced = true;
-          break;
-        }
-      }
+        (name[at - 1] != 'u' || (at > 1 && (name[at - 2] == 'q' || name[at - 2] == 'Q')));
+    for (const auto& [from, to] : kFinalY) {
+      const size_t end = at + from.size();
+      if (after_consonant && found < kFinalYMax && name.substr(at).starts_with(from) &&
+          (end == name.size() || name[end] == ' '))
+        y = from, i = to;
     }
-    if (!replaced) out += name[at++];
+    const size_t size = out.size();
+    if (!y.empty()) {
+      ++found;
+      for (size_t n = 0; n < size; ++n) out.push_back(out[n] + std::string(i));
+    }
+    const std::string_view as_is = y.empty() ? name.substr(at, 1) : y;
+    for (size_t n = 0; n < size; ++n) out[n] += as_is;
+    at += as_is.size();
   }
   return out;
 }
@@ -81,6 +88,13 @@ bool WellFormedCode(std::string_view code) {
   return std::all_of(code.begin(), code.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':' || c == '/' || c == '-';
   });
+}
+
+// `where` stands before the name: the list that it is in.
+absl::Status NoName(const Yaml& node, std::string_view where, std::string_view name,
+                    const absl::Status& reason) {
+  return node.Error(StrCat(where, "\"", name, "\" is no name: ", std::string(reason.message()),
+                           "; correct or remove it"));
 }
 
 bool WellFormedDate(std::string_view date) {
@@ -120,6 +134,7 @@ class GazetteerBuilder {
   absl::Status AddPlace(const Yaml& node);
   void AddExtras(const Yaml& root, std::string_view key, NameDoubt doubt);
   void AddWords(const Yaml& root, std::string_view key, std::vector<Phrase>& out);
+  void AddCodes(const Yaml& root, std::string_view key, std::vector<Yaml>& out);
   void Link();
   void AddNames(int place);
   void AddName(const Yaml& node, int place, const std::string& written, uint8_t doubts, bool typed);
@@ -131,22 +146,29 @@ class GazetteerBuilder {
   std::vector<Entry> entries_;
   std::vector<Extra> extras_;
   std::vector<Phrase> common_, known_, unmistakable_;
-  std::vector<std::pair<Yaml, std::string>> verified_;
+  std::vector<Yaml> verified_, typed_only_;
+  std::string first_file_;
+  Yaml province_;
   std::string province_code_;
   std::unique_ptr<Gazetteer> out_{new Gazetteer()};
   absl::flat_hash_map<std::string, uint32_t> ids_;
 };
 
 absl::Status GazetteerBuilder::AddFile(const Yaml& root) {
+  if (root.is_null())
+    return absl::InvalidArgumentError(
+        StrCat(root.file(), ":1:1: the file is empty; add places, aliases, ... or remove it"));
   if (!root.is_map())
     return root.Error("a gazetteer file is a map; expected places, aliases, abbreviations, ...");
-  KENG_RETURN_IF_ERROR(
-      root.CheckKeys("gazetteer file", {"province", "places", "aliases", "abbreviations",
-                                        "well_known", "common_words", "unmistakable", "verified"}));
+  KENG_RETURN_IF_ERROR(root.CheckKeys(
+      "gazetteer file", {"province", "places", "aliases", "abbreviations", "well_known",
+                         "common_words", "unmistakable", "verified", "typed_only"}));
+  if (first_file_.empty()) first_file_ = root.file();
   if (const Yaml* province = root.Find("province")) {
     if (!province_code_.empty())
-      return province->Error("the province served is given a second time; one file names it");
+      return province->Error("the province served is given a second time; remove one");
     KENG_ASSIGN_OR_RETURN(province_code_, province->String("province"));
+    province_ = *province;
   }
   if (const Yaml* places = root.Find("places")) {
     if (!places->is_sequence())
@@ -158,10 +180,8 @@ absl::Status GazetteerBuilder::AddFile(const Yaml& root) {
   AddWords(root, "well_known", known_);
   AddWords(root, "common_words", common_);
   AddWords(root, "unmistakable", unmistakable_);
-  if (const Yaml* verified = root.Find("verified")) {
-    if (!verified->is_sequence()) return verified->Error("verified is no list of codes");
-    for (const Yaml& node : verified->items()) verified_.emplace_back(node, node.scalar());
-  }
+  AddCodes(root, "verified", verified_);
+  AddCodes(root, "typed_only", typed_only_);
   return absl::OkStatus();
 }
 
@@ -256,15 +276,23 @@ void GazetteerBuilder::AddExtras(const Yaml& root, std::string_view key, NameDou
 void GazetteerBuilder::AddWords(const Yaml& root, std::string_view key, std::vector<Phrase>& out) {
   const Yaml* list = root.Find(key);
   if (list == nullptr) return;
-  if (!list->is_sequence()) return Keep(list->Error(StrCat(key, " is no list of names")));
+  if (!list->is_sequence())
+    return Keep(list->Error(StrCat(key, " is no list of names; expected [Long Xuyên, ...]")));
   for (const Yaml& node : list->items()) {
     absl::StatusOr<Phrase> phrase = Phrase::Parse(node.scalar());
     if (phrase.ok())
       out.push_back(*std::move(phrase));
     else
-      Keep(node.Error(StrCat(key, ": \"", node.scalar(),
-                             "\" is no name: ", std::string(phrase.status().message()))));
+      Keep(NoName(node, StrCat(key, ": "), node.scalar(), phrase.status()));
   }
+}
+
+void GazetteerBuilder::AddCodes(const Yaml& root, std::string_view key, std::vector<Yaml>& out) {
+  const Yaml* list = root.Find(key);
+  if (list == nullptr) return;
+  if (!list->is_sequence())
+    return Keep(list->Error(StrCat(key, " is no list of codes; expected [\"30307/khom-5\", ...]")));
+  out.insert(out.end(), list->items().begin(), list->items().end());
 }
 
 // Resolves the codes that places refer to, finds cycles, and marks what is served.
@@ -272,9 +300,13 @@ void GazetteerBuilder::Link() {
   std::vector<Place>& places = out_->places_;
   out_->province_ = out_->Find(province_code_);
   if (out_->province_ == Place::kNobody) {
-    errors_.push_back(province_code_.empty()
-                          ? "no file names the province served; add province: \"CODE\" to one"
-                          : StrCat("province \"", province_code_, "\" is no place; add it"));
+    if (province_code_.empty())
+      errors_.push_back(
+          StrCat(first_file_.empty() ? "gazetteer" : first_file_,
+                 ":1:1: no file names the province served; add province: \"CODE\" to one"));
+    else
+      Keep(province_.Error(StrCat("province \"", province_code_,
+                                  "\" is no place; correct the code or add that place")));
     return;
   }
   for (size_t i = 0; i < places.size(); ++i) {
@@ -297,13 +329,17 @@ void GazetteerBuilder::Link() {
           StrCat("place ", places[i].code, " became ", entries_[i].now,
                  ", which is of before July 2025, too; name a unit of today")));
   }
-  for (const auto& [node, code] : verified_) {
-    const int place = out_->Find(code);
-    if (place == Place::kNobody)
-      Keep(node.Error(StrCat("verified: \"", code, "\" is no place; correct the code")));
-    else
-      places[static_cast<size_t>(place)].unverified = false;
-  }
+  auto for_each = [&](std::string_view key, const std::vector<Yaml>& codes, auto change) {
+    for (const Yaml& node : codes) {
+      const int place = out_->Find(node.scalar());
+      if (place == Place::kNobody)
+        Keep(node.Error(StrCat(key, ": \"", node.scalar(), "\" is no place; correct the code")));
+      else
+        change(static_cast<size_t>(place));
+    }
+  };
+  for_each("verified", verified_, [&](size_t place) { places[place].unverified = false; });
+  for_each("typed_only", typed_only_, [&](size_t place) { entries_[place].typed_only = true; });
   for (size_t i = 0; i < places.size(); ++i) {
     int at = static_cast<int>(i);
     int steps = 0;
@@ -339,9 +375,7 @@ bool GazetteerBuilder::Listed(const std::vector<Phrase>& words, const Phrase& ph
 void GazetteerBuilder::AddName(const Yaml& node, int place, const std::string& written,
                                uint8_t doubts, bool typed) {
   absl::StatusOr<Phrase> phrase = Phrase::Parse(written);
-  if (!phrase.ok())
-    return Keep(node.Error(
-        StrCat("\"", written, "\" is no name: ", std::string(phrase.status().message()))));
+  if (!phrase.ok()) return Keep(NoName(node, "", written, phrase.status()));
   PlaceName name{*std::move(phrase), place, doubts, typed, false};
   name.unmistakable = name.phrase.syllables() >= 3 || Listed(unmistakable_, name.phrase, written);
   const auto [found, fresh] =
@@ -361,9 +395,7 @@ void GazetteerBuilder::AddNames(int index) {
   const bool full =
       place.level == PlaceLevel::kHamlet || place.level == PlaceLevel::kSpot || entry.typed_only;
   absl::StatusOr<Phrase> bare = Phrase::Parse(place.name);
-  if (!bare.ok())
-    return Keep(entry.node.Error(
-        StrCat("\"", place.name, "\" is no name: ", std::string(bare.status().message()))));
+  if (!bare.ok()) return Keep(NoName(entry.node, "", place.name, bare.status()));
   if (place.level == PlaceLevel::kHamlet) doubts |= static_cast<uint8_t>(NameDoubt::kNamesake);
   if (place.namesakes > 0 && (full || !Listed(known_, *bare, place.name)))
     doubts |= static_cast<uint8_t>(NameDoubt::kNamesake);
@@ -371,17 +403,13 @@ void GazetteerBuilder::AddNames(int index) {
     doubts |= static_cast<uint8_t>(NameDoubt::kCommonWord);
 
   auto add = [&](const std::string& name, bool typed) {
-    AddName(entry.node, index, name, doubts, typed);
-    if (std::string other = WithFinalI(name); other != name)
-      AddName(entry.node, index, other, doubts, typed);
+    for (const std::string& spelling : Spellings(name))
+      AddName(entry.node, index, spelling, doubts, typed);
   };
   if (full && !place.type.empty()) {
     add(StrCat(place.type, " ", place.name), true);
     for (const ShortForm& form : kShortForms)
       if (form.type == place.type) add(StrCat(form.form, " ", place.name), true);
-    // "Q7" is one syllable.
-    if (place.type == "quận" && place.name.find_first_not_of("0123456789") == std::string::npos)
-      add(StrCat("q", place.name), true);
   } else {
     add(place.name, false);
   }

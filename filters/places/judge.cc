@@ -1,6 +1,7 @@
 #include "filters/places/internal/judge.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 namespace keng::filters {
@@ -48,11 +49,14 @@ class Court {
   uint8_t DoubtsOf(const Reading& reading) const { return gazetteer_.names()[reading.name].doubts; }
   int OwnScore(const Mention& mention, const Reading& reading) const;
   int WordScore(const Mention& mention, const Reading& reading) const;
+  bool NamesSpot(const Mention& mention) const;
   int AddressScore(size_t index, const Reading& reading) const;
   int AddressStep(size_t other, const Reading& reading) const;
+  bool ClosesAddress(size_t index, const Reading& reading) const;
   int AreaScore(size_t index, const Reading& reading) const;
   int AccountScore(const Reading& reading) const;
   bool SameDistrict(int a, int b) const;
+  bool Rivals(const Reading& reading, const Reading& best) const;
   Verdict Best(const Mention& mention) const;
 
   std::vector<Mention>& mentions_;
@@ -60,6 +64,8 @@ class Court {
   const Gazetteer& gazetteer_;
   const int account_;
   std::vector<Verdict> verdicts_;
+  // The old districts served: looked for once a post, and only where they are asked for.
+  mutable std::optional<std::vector<int>> districts_;
 };
 
 int Court::WordScore(const Mention& mention, const Reading& reading) const {
@@ -85,12 +91,22 @@ int Court::WordScore(const Mention& mention, const Reading& reading) const {
     case WordKind::kHamlet:
       return kHamletWord;
     case WordKind::kRoad:
-      return plain ? 0 : -1;
+      // Our towns have a Hà Nội street each.
+      return plain && place.served ? 0 : -1;
     case WordKind::kFeature:
-      return plain ? 0 : kNearFeature;
+      // Where the market itself is known, its word of place says nothing about a ward.
+      return plain || NamesSpot(mention) ? 0 : kNearFeature;
     default:
       return 0;
   }
+}
+
+// One reading is a spot of ours that has its word of place in its name.
+bool Court::NamesSpot(const Mention& mention) const {
+  return std::any_of(mention.readings.begin(), mention.readings.end(), [&](const Reading& reading) {
+    return gazetteer_.names()[reading.name].typed && PlaceOf(reading).served &&
+           PlaceOf(reading).level == PlaceLevel::kSpot;
+  });
 }
 
 // What the mention says by itself.
@@ -114,7 +130,9 @@ int Court::OwnScore(const Mention& mention, const Reading& reading) const {
   const bool named_as_place = word_of_unit || name.typed;
   const WordKind cue = mention.cue == nullptr ? WordKind::kNone : mention.cue->kind;
   if (plain) {
-    if (cue == WordKind::kThing && !named_as_place) --score;
+    // Between the shop and the name may stand what is really there: "quán chợ Châu Đốc".
+    const bool near_feature = mention.word != nullptr && mention.word->kind == WordKind::kFeature;
+    if (cue == WordKind::kThing && !named_as_place && !near_feature) --score;
     if ((mention.glued_left || mention.glued_right) && !name.unmistakable) --score;
     return score;
   }
@@ -136,6 +154,8 @@ int Court::AddressStep(size_t other, const Reading& reading) const {
   int score = 0;
   for (const Reading& theirs : mentions_[other].readings) {
     if (theirs.place == reading.place) continue;
+    // The commune Tân An says nothing in "TP Tân An".
+    if (WordScore(mentions_[other], theirs) <= kWordContradicts) continue;
     if (gazetteer_.Contains(theirs.place, reading.place)) {
       const bool district = gazetteer_.place(theirs.place).level != PlaceLevel::kProvince;
       const bool direct = place.parent == theirs.place;
@@ -156,8 +176,20 @@ int Court::AddressStep(size_t other, const Reading& reading) const {
   return 0;
 }
 
+// A province that follows a name with its word of place ("xã Bình An, Hà Tĩnh") is what the other
+// lies in. Not where we have the name, too: it may be the next of a list.
+bool Court::ClosesAddress(size_t index, const Reading& reading) const {
+  if (PlaceOf(reading).level != PlaceLevel::kProvince || index == 0 ||
+      mentions_[index].link == Link::kNone)
+    return false;
+  const PlaceWord* word = mentions_[index - 1].word;
+  if (word == nullptr || word->kind == WordKind::kProvince) return false;
+  return std::none_of(mentions_[index].readings.begin(), mentions_[index].readings.end(),
+                      [&](const Reading& other) { return PlaceOf(other).served; });
+}
+
 int Court::AddressScore(size_t index, const Reading& reading) const {
-  int best = 0, worst = 0;
+  int best = ClosesAddress(index, reading) ? kAroundAddress : 0, worst = 0;
   for (size_t step = 1; step <= kAddressPartsMax && index + step < mentions_.size(); ++step) {
     if (mentions_[index + step].link == Link::kNone) break;
     const int score = AddressStep(index + step, reading);
@@ -174,14 +206,17 @@ int Court::AddressScore(size_t index, const Reading& reading) const {
 }
 
 bool Court::SameDistrict(int a, int b) const {
-  for (size_t i = 0; i < gazetteer_.places().size(); ++i) {
-    const Place& place = gazetteer_.places()[i];
-    const int index = static_cast<int>(i);
-    if (place.level == PlaceLevel::kDistrict && place.served && gazetteer_.Contains(index, a) &&
-        gazetteer_.Contains(index, b))
-      return true;
+  if (!districts_) {
+    districts_.emplace();
+    for (size_t i = 0; i < gazetteer_.places().size(); ++i) {
+      const Place& place = gazetteer_.places()[i];
+      if (place.level == PlaceLevel::kDistrict && place.served)
+        districts_->push_back(static_cast<int>(i));
+    }
   }
-  return false;
+  return std::any_of(districts_->begin(), districts_->end(), [&](int district) {
+    return gazetteer_.Contains(district, a) && gazetteer_.Contains(district, b);
+  });
 }
 
 // What the places that already count say, wherever they stand in the post.
@@ -223,26 +258,39 @@ int Court::AccountScore(const Reading& reading) const {
   return place.level >= PlaceLevel::kHamlet ? 0 : kAccountArea;
 }
 
+// Another place of ours fits as well as the best reading: neither counts. A unit of today stands
+// before a unit of before July 2025 of its name, but not before a district: who says Châu Thành
+// means either.
+bool Court::Rivals(const Reading& reading, const Reading& best) const {
+  if (!PlaceOf(reading).served || gazetteer_.Today(reading.place) == gazetteer_.Today(best.place))
+    return false;
+  // That the post is lost to us takes more than one small sign.
+  if (!PlaceOf(best).served)
+    return reading.score >= kScoreAccepted && best.score <= reading.score + 1;
+  if (reading.score != best.score) return false;
+  if (gazetteer_.names()[best.name].typed != gazetteer_.names()[reading.name].typed) return false;
+  const bool old = PlaceOf(reading).old && PlaceOf(reading).level != PlaceLevel::kDistrict;
+  return PlaceOf(best).old || !old;
+}
+
 Verdict Court::Best(const Mention& mention) const {
-  const Reading* best = nullptr;
-  bool ambiguous = false;
   // Among equals: a named spot before a unit, a unit of today before one of before July 2025, a
-  // unit before a district, ours before another.
+  // unit before a district, ours before another. What is elsewhere only if marks are added to it
+  // is no better than that.
   const auto rank = [&](const Reading& reading) {
     const Place& place = PlaceOf(reading);
     const bool spot = gazetteer_.names()[reading.name].typed && place.served;
-    return std::tuple(reading.score, spot, place.served, !place.old,
-                      place.level == PlaceLevel::kUnit);
+    const bool guessed =
+        !place.served && reading.marks != MarksEvidence::kEqual && !reading.vouched;
+    return std::tuple(guessed ? std::min(reading.score, kScoreAccepted) : reading.score, spot,
+                      place.served, !place.old, place.level == PlaceLevel::kUnit);
   };
-  for (const Reading& reading : mention.readings) {
-    if (best == nullptr || rank(reading) > rank(*best)) {
-      best = &reading;
-      ambiguous = false;
-    } else if (rank(reading) == rank(*best) && PlaceOf(reading).served &&
-               gazetteer_.Today(reading.place) != gazetteer_.Today(best->place)) {
-      ambiguous = true;
-    }
-  }
+  const Reading* best = nullptr;
+  for (const Reading& reading : mention.readings)
+    if (best == nullptr || rank(reading) > rank(*best)) best = &reading;
+  const bool ambiguous =
+      std::any_of(mention.readings.begin(), mention.readings.end(),
+                  [&](const Reading& reading) { return Rivals(reading, *best); });
   Verdict verdict;
   verdict.best = best->place;
   verdict.score = best->score;

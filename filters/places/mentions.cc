@@ -78,6 +78,20 @@ Gap GapOf(std::string_view original, Span left, Span right) {
   return gap;
 }
 
+// Nothing but one dash and spaces: "Rạch Giá - Hà Tiên".
+bool IsDash(std::string_view between) {
+  size_t dashes = 0;
+  for (size_t i = 0; i < between.size(); ++i) {
+    if (between[i] == ' ') continue;
+    if (between.substr(i).starts_with("–") || between.substr(i).starts_with("—"))
+      i += 2;
+    else if (between[i] != '-')
+      return false;
+    ++dashes;
+  }
+  return dashes == 1;
+}
+
 struct Syllable {
   uint32_t begin = 0, end = 0;  // folded
   Span span;                    // original
@@ -94,13 +108,14 @@ class Reader {
  private:
   struct Found {
     uint32_t begin = 0, end = 0;
-    bool typed = false;
+    uint32_t from = 0;  // where the longest of its names begins
     std::vector<Reading> readings;
   };
 
   void Split();
   size_t SyllableAt(uint32_t folded) const;
   std::optional<Found> Check(const LiteralMatch& match) const;
+  bool Headed(const Found& longer, const Found& shorter) const;
   void Disentangle(std::vector<Found>& found);
   void Surround(Mention& mention) const;
   void Glue(size_t index);
@@ -168,21 +183,34 @@ std::optional<Reader::Found> Reader::Check(const LiteralMatch& match) const {
       match.end >= text_.text().size())
     return std::nullopt;
   Found found;
-  found.begin = match.begin;
+  found.begin = found.from = match.begin;
   found.end = match.end;
   for (const uint32_t index : gazetteer_.NamesOf(match.id)) {
     const PlaceName& name = gazetteer_.names()[index];
     const MarksEvidence marks = CompareMarks(name.phrase, text_, match.begin - 1);
     if (marks == MarksEvidence::kConflicting) continue;
-    found.typed |= name.typed;
     found.readings.push_back({index, name.place, marks});
   }
   if (found.readings.empty()) return std::nullopt;
-  for (size_t i = SyllableAt(match.begin) + 1; i < syllables_.size(); ++i) {
-    if (syllables_[i].begin >= match.end) break;
-    if (syllables_[i].gap != Gap::kWord) return std::nullopt;
+  const size_t first = SyllableAt(match.begin);
+  const size_t last = SyllableAt(match.end - 1);
+  for (size_t i = first + 1; i <= last; ++i) {
+    const Span left = syllables_[i - 1].span, right = syllables_[i].span;
+    if (syllables_[i].gap == Gap::kWord) continue;
+    // The name of a canal or a road is two names with a dash between them.
+    const bool joined = syllables_[i].gap == Gap::kClause && last - first >= 3 &&
+                        IsDash(text_.original().substr(left.end, right.begin - left.end));
+    if (!joined) return std::nullopt;
   }
   return found;
+}
+
+// Whether all that the longer of two names with one end has before the shorter is a word of place.
+bool Reader::Headed(const Found& longer, const Found& shorter) const {
+  if (shorter.begin <= longer.begin) return false;
+  const PlaceWord* word = words_.Before(text_, shorter.begin - 1, out_.habit);
+  return word != nullptr && word->kind <= WordKind::kFeature &&
+         longer.begin + word->phrase.literal().size() - 1 == shorter.begin;
 }
 
 // Longer names win over those inside them; where the longer one is only the shorter with its word
@@ -196,9 +224,9 @@ void Reader::Disentangle(std::vector<Found>& found) {
   for (Found& next : found) {
     bool free = true;
     for (Found& other : kept) {
-      if (next.end <= other.begin || other.end <= next.begin) continue;
+      if (next.end <= other.from || other.end <= next.begin) continue;
       free = false;
-      if (next.end == other.end && (other.typed || next.begin == other.begin)) {
+      if (next.end == other.end && (next.begin == other.begin || Headed(other, next))) {
         other.readings.insert(other.readings.end(), next.readings.begin(), next.readings.end());
         other.begin = std::max(other.begin, next.begin);
       }
@@ -209,6 +237,13 @@ void Reader::Disentangle(std::vector<Found>& found) {
   std::sort(kept.begin(), kept.end(),
             [](const Found& a, const Found& b) { return a.begin < b.begin; });
   for (Found& one : kept) {
+    // Who types marks and wrote Tân An did not mean Tân Ân, which lies elsewhere.
+    if (out_.habit == MarksHabit::kTypesMarks &&
+        std::any_of(one.readings.begin(), one.readings.end(),
+                    [](const Reading& r) { return r.marks == MarksEvidence::kEqual; }))
+      std::erase_if(one.readings, [&](const Reading& r) {
+        return r.marks != MarksEvidence::kEqual && !gazetteer_.place(r.place).served;
+      });
     Mention mention;
     mention.begin = one.begin;
     mention.end = one.end;

@@ -14,20 +14,24 @@ struct Row {
 
 constexpr Row kRows[] = {
     {WordKind::kHamlet, "ấp;khóm;khu phố;thôn;tổ dân phố;tổ;sóc;phum"},
-    {WordKind::kRoad, "đường;lộ;hẻm;phố;ngõ;quốc lộ;tỉnh lộ;hương lộ;đại lộ;cao tốc"},
+    // Roads, and what is named as freely as they are: every town has a Hòa Bình hospital.
+    {WordKind::kRoad,
+     "đường;lộ;hẻm;ngõ;quốc lộ;tỉnh lộ;hương lộ;đại lộ;cao "
+     "tốc;cầu;kênh;kinh;rạch;sông;cống;chùa;đình;miếu;nhà thờ;bệnh viện;trường;trường "
+     "học;trường tiểu học;tiểu học;trường mầm non;mầm non;THCS;trường THCS;THPT;trường THPT"},
     {WordKind::kFeature,
-     "chợ;cầu;kênh;kinh;rạch;sông;cồn;cù lao;đảo;hòn;núi;bến;phà;bến phà;bến xe;bến "
-     "tàu;cống;đập;đê;ngã ba;ngã tư;"
-     "ngã năm;vòng xoay;bờ kè;bờ hồ;cảng;cảng cá;sân bay;cửa khẩu;chùa;đình;miếu;nhà thờ;bệnh "
-     "viện;trạm y tế;trung tâm y tế;"
+     "chợ;cồn;cù lao;đảo;hòn;núi;bến;phà;bến phà;bến xe;bến "
+     "tàu;đập;đê;ngã ba;ngã tư;"
+     "ngã năm;vòng xoay;bờ kè;bờ hồ;cảng;cảng cá;sân bay;cửa khẩu;trạm y tế;trung tâm y tế;"
      "UBND;ủy ban;ủy ban nhân dân;công an;CA;trạm bơm;khu dân cư;cụm dân cư;tuyến dân "
      "cư;KDC;KCN;khu công nghiệp;cụm công nghiệp;"
-     "bãi;bãi rác;trường;trường học;tiểu học;mầm non;THCS;THPT;trung tâm;nội ô;nội thành;ngoại "
+     "bãi;bãi rác;trung tâm;nội ô;nội thành;ngoại "
      "ô;trạm;cổng chào"},
     {WordKind::kAt,
-     "ở;tại;khu;khu vực;vùng;địa bàn;trên địa bàn;ngay;gần;đoạn;đoạn "
+     "ở;tại;phố;đường phố;khu;khu vực;vùng;địa bàn;trên địa bàn;ngay;gần;đoạn;đoạn "
      "qua;quanh;khắp;dưới;trong;bên;qua;tuyến;thuộc;toàn;cả;"
-     "trung tâm;phía;bà con;dân;người dân"},
+     "trung tâm;phía;bà con;dân;người dân;anh em;chị em;anh chị em;cô bác;cô chú;chú bác;các "
+     "bác;các anh;các chị;các bạn"},
     {WordKind::kThrough,
      "về;đi;đến;tới;hướng;hướng đi;hướng về;sang;lên;xuống;ra;vô;vào;đi về;ghé"},
     {WordKind::kOrigin,
@@ -44,7 +48,7 @@ constexpr Row kRows[] = {
      "đoàn;thương hiệu;hãng;nhà xe;"
      "khách sạn;nhà hàng;nhà nghỉ;bún;bún bò;bún cá;bún mắm;bánh;bánh mì;cơm;cơm tấm;phở;nem;mì;cà "
      "phê;cafe;bia;mắm;chè;lẩu;gạo;"
-     "xi măng;vàng;nước mắm;nhà xuất bản;câu lạc bộ;CLB;nhà máy;thuốc;tủ;tượng;lễ;chiến dịch;chiến "
+     "xi măng;vàng;nước mắm;nhà xuất bản;câu lạc bộ;CLB;nhà máy;thuốc;tủ;lễ;chiến dịch;chiến "
      "thắng;giải;xổ số;vé số"},
 };
 
@@ -127,14 +131,19 @@ const PlaceWord* PlaceWords::Before(const FoldedText& text, uint32_t end, MarksH
   const size_t last = folded.rfind(' ', end - 1) + 1;
   const auto found = by_last_.find(base::ToAbsl(folded.substr(last, end - last)));
   if (found == by_last_.end()) return nullptr;
+  const PlaceWord* best = nullptr;
+  MarksEvidence best_marks = MarksEvidence::kConflicting;
   for (const uint32_t index : found->second) {
     const PlaceWord& word = words_[index];
     const std::string& literal = word.phrase.literal();
+    if (best != nullptr && literal.size() < best->phrase.literal().size()) break;
     if (literal.size() > end + 1) continue;
     const auto begin = static_cast<uint32_t>(end + 1 - literal.size());
     if (folded.substr(begin, literal.size()) != literal) continue;
     const MarksEvidence marks = CompareMarks(word.phrase, text, begin);
     if (marks == MarksEvidence::kConflicting) continue;
+    // Of "bên" and "bến" the one that was typed.
+    if (best != nullptr && marks >= best_marks) continue;
     // "xa Long Xuyên" in a text with marks is far from it, and no commune.
     if (marks == MarksEvidence::kAbsent && habit == MarksHabit::kTypesMarks) continue;
     if (word.letter) {
@@ -143,9 +152,10 @@ const PlaceWord* PlaceWords::Before(const FoldedText& text, uint32_t end, MarksH
       const bool stopped = span.end < text.original().size() && text.original()[span.end] == '.';
       if (!AllCapitals(typed) && !stopped) continue;
     }
-    return &word;
+    best = &word;
+    best_marks = marks;
   }
-  return nullptr;
+  return best;
 }
 
 }  // namespace keng::filters
