@@ -380,7 +380,9 @@ std::vector<Range> Matcher::State::GroupRanges(const CompiledCondition& conditio
 // Calls visit(occurrences) for each choice that makes the condition hold, until it returns false.
 // Unordered: for each end e of an occurrence, all occurrences that end at or after e and begin at
 // most `within` after it, if there is one of each group. Ordered: from each occurrence of the first
-// group, the one of each next group that ends first among those that begin after it.
+// group, the one of each next group that ends first among those that begin after it, which leaves
+// the most room for what follows; of the last group the one that begins first, as nothing follows
+// and only its beginning must be within.
 template <typename Visit>
 void Matcher::State::VisitNear(const CompiledCondition& condition, Visit visit) {
   const std::vector<Range> groups = GroupRanges(condition);
@@ -395,7 +397,7 @@ void Matcher::State::VisitNear(const CompiledCondition& condition, Visit visit) 
         for (uint32_t i = groups[g].begin; i < groups[g].end; ++i) {
           const Occurrence& next = pool[i];
           if (next.begin < chosen.back().end) continue;
-          if (best == nullptr || next.end < best->end) best = &next;
+          if (best == nullptr || (g + 1 < groups.size() && next.end < best->end)) best = &next;
         }
         if (best != nullptr) chosen.push_back(*best);
       }

@@ -207,12 +207,19 @@ struct ReferenceMatcher::State {
       groups.push_back(std::move(group));
     }
     trace.found_groups = std::move(sizes);
+    const bool each = std::none_of(groups.begin(), groups.end(),
+                                   [](const Occurrences& group) { return group.empty(); });
     if (condition.ordered) {
       TakeOrdered(condition, groups, trace.counted);
     } else {
       TakeUnordered(condition, groups, trace.counted);
     }
+    // One occurrence may be part of several choices.
+    std::sort(trace.counted.begin(), trace.counted.end(), Before);
+    trace.counted.erase(std::unique(trace.counted.begin(), trace.counted.end(), Same),
+                        trace.counted.end());
     trace.holds = !trace.counted.empty();
+    trace.apart = each && !trace.holds;
     return trace;
   }
 
@@ -236,23 +243,35 @@ struct ReferenceMatcher::State {
     }
   }
 
+  // I3 by what can be reached at all; what is shown for one occurrence of the first group is the
+  // choice that ends first at each group, and of the last group begins first.
   void TakeOrdered(const Condition& condition, const std::vector<Occurrences>& groups,
                    Occurrences& taken) const {
     for (const TracedOccurrence& first : groups.front()) {
-      Occurrences chosen = {first};
-      for (size_t g = 1; g < groups.size(); ++g) {
-        Occurrences later;
+      Occurrences reached = {first}, chosen = {first};
+      for (size_t g = 1; g < groups.size() && !reached.empty(); ++g) {
+        Occurrences next, later;
         for (const TracedOccurrence& occurrence : groups[g]) {
-          if (occurrence.begin >= chosen.back().end) later.push_back(occurrence);
+          const auto before = [&](const TracedOccurrence& other) {
+            return other.end <= occurrence.begin;
+          };
+          if (std::any_of(reached.begin(), reached.end(), before)) next.push_back(occurrence);
+          if (before(chosen.back())) later.push_back(occurrence);
         }
-        if (later.empty()) break;
+        reached = std::move(next);
+        if (reached.empty()) break;
+        KENG_CHECK(!later.empty(), "what ends first leaves the most room");
+        const bool last = g + 1 == groups.size();
         chosen.push_back(*std::min_element(
-            later.begin(), later.end(), [](const TracedOccurrence& a, const TracedOccurrence& b) {
-              return a.end != b.end ? a.end < b.end : Before(a, b);
+            later.begin(), later.end(), [&](const TracedOccurrence& a, const TracedOccurrence& b) {
+              return !last && a.end != b.end ? a.end < b.end : Before(a, b);
             }));
       }
-      if (chosen.size() == groups.size() && Gap(first, chosen.back()) <= condition.within)
+      if (std::any_of(reached.begin(), reached.end(), [&](const TracedOccurrence& occurrence) {
+            return Gap(first, occurrence) <= condition.within;
+          })) {
         Append(chosen, taken);
+      }
     }
   }
 

@@ -54,6 +54,7 @@ struct ConditionTrace {
   std::vector<TracedOccurrence> counted;  // what makes a term, near or regex hold
   std::vector<TracedOccurrence> aside;    // what stands there and does not count
   std::string found_groups;               // near: "1, 2, 0", occurrences of each group
+  bool apart = false;                     // near: each group occurs, and not as it asks
   std::vector<ConditionTrace> children;
 };
 

@@ -28,18 +28,21 @@ bool PlaceNeedHolds(PlaceNeed need, RouteReason reason) {
 
 namespace {
 
+bool FitsOne(std::string_view pattern, std::string_view value) {
+  if (pattern.ends_with('*')) return value.starts_with(pattern.substr(0, pattern.size() - 1));
+  return value == pattern;
+}
+
 bool Fits(const std::vector<std::string>& allowed, std::string_view value) {
   if (allowed.empty()) return true;
-  return std::any_of(allowed.begin(), allowed.end(), [&](std::string_view pattern) {
-    if (pattern.ends_with('*')) return value.starts_with(pattern.substr(0, pattern.size() - 1));
-    return value == pattern;
-  });
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](std::string_view pattern) { return FitsOne(pattern, value); });
 }
 
 bool LangFits(const std::vector<std::string>& allowed, std::string_view lang) {
   if (allowed.empty() || lang.empty()) return true;
   return std::any_of(allowed.begin(), allowed.end(), [&](std::string_view wanted) {
-    return lang == wanted ||
+    return FitsOne(wanted, lang) ||
            (lang.size() > wanted.size() && lang.starts_with(wanted) && lang[wanted.size()] == '-');
   });
 }

@@ -3,7 +3,8 @@
 
 // `keng rules check | lint | test | explain | profile | schema` and `keng match` as functions; app/
 // parses the flags. Each returns the exit status: 0 done, 1 something found wrong, 2 usage or rule
-// files that do not load.
+// files that do not load (1 of check and lint, which are there to find that).
+// Tests: filters/rules/rule_commands_test.cc.
 
 #include <cstdint>
 #include <iosfwd>

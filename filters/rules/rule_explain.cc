@@ -105,6 +105,8 @@ class Explainer {
          << "\",\"line\":" << trace.condition->line
          << ",\"holds\":" << (trace.holds ? "true" : "false")
          << ",\"condition\":" << Quoted(ConditionName(*trace.condition));
+    if (trace.condition->kind == Condition::Kind::kNear)
+      out_ << ",\"groups\":[" << trace.found_groups << "]";
     JsonOccurrences(trace, "found", trace.counted);
     JsonOccurrences(trace, "aside", trace.aside);
     if (!trace.children.empty()) {
@@ -141,10 +143,15 @@ class Explainer {
         for (const ConditionTrace& child : trace.children) {
           if (!child.aside.empty()) return WhyNot(child);
         }
+        for (const ConditionTrace& child : trace.children) {
+          if (Touches(child) || trace.children.size() == 1) return WhyNot(child);
+        }
         return "none of its alternatives holds";
       default:
         break;
     }
+    if (trace.apart)
+      return base::StrCat("each group stands, but not ", ConditionName(*trace.condition));
     if (!trace.aside.empty()) return Sentence(trace, trace.aside.front());
     return base::StrCat("lacks ", ConditionName(*trace.condition));
   }
@@ -152,7 +159,7 @@ class Explainer {
   // Something of the condition stands in the text, though it may not be enough.
   static bool Touches(const ConditionTrace& trace) {
     if (trace.condition->kind == Condition::Kind::kNone) return false;
-    return !trace.counted.empty() || !trace.aside.empty() ||
+    return !trace.counted.empty() || !trace.aside.empty() || trace.apart ||
            std::any_of(trace.children.begin(), trace.children.end(), Touches);
   }
 
@@ -279,7 +286,9 @@ int RulesExplain(const RuleInput& input, const ExplainOptions& options, ReportFo
     return options.rule.empty() || rule.id == options.rule;
   };
   if (std::none_of(rules->rules().begin(), rules->rules().end(), wanted)) {
-    err << "no rule \"" << options.rule << "\" is on in these files\n";
+    err << "no rule ";
+    if (!options.rule.empty()) err << "\"" << options.rule << "\" ";
+    err << "is on in these files\n";
     return 2;
   }
   ingest::Post post;

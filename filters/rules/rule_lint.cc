@@ -22,6 +22,7 @@ class Linter {
   void Lint(const Rule& rule) {
     rule_ = &rule;
     by_literal_.clear();
+    said_.clear();
     LintKeywords();
     LintCondition(rule.when);
     LintCollisions();

@@ -39,6 +39,8 @@ struct SourceFile {
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return absl::NotFoundError(base::StrCat(path, ": cannot be opened for reading"));
+  // Of nothing at all rdbuf() makes an error; a folder can be opened and not read.
+  if (stream.peek() == std::ifstream::traits_type::eof() && !stream.bad()) return std::string();
   std::ostringstream text;
   text << stream.rdbuf();
   if (stream.bad() || text.fail())
@@ -57,6 +59,10 @@ absl::StatusOr<absl::Time> ParseUntil(const base::Yaml& yaml) {
 }
 
 absl::StatusOr<Pack> ParsePack(const base::Yaml& yaml, const std::string& path) {
+  if (yaml.is_null()) {
+    return absl::InvalidArgumentError(
+        base::StrCat(path, ":1:1: the pack is empty; expected its name, purpose, owner and until"));
+  }
   KENG_RETURN_IF_ERROR(yaml.CheckKeys("a pack", KeysOf("pack")));
   Pack pack;
   pack.path = path;
@@ -116,7 +122,7 @@ class Load {
         base::StrAppend(&all, "\nand ", errors_.size() - kErrorsMax, " more errors");
       return absl::InvalidArgumentError(all);
     }
-    WarnUnknownOverrides();
+    WarnUnusedOverrides();
     const base::Hash128 hash = base::StableHash128(content_);
     result_.version = base::StrCat(absl::StrCat(absl::Hex(hash.high ^ hash.low, absl::kZeroPad16)));
     return std::move(result_);
@@ -198,22 +204,52 @@ class Load {
     KENG_RETURN_IF_ERROR(yaml->CheckKeys("the overrides", KeysOf("overrides")));
     if (const base::Yaml* rules = yaml->Find("rules"); rules != nullptr && !rules->is_null()) {
       if (!rules->is_map())
-        return rules->Error("overrides: rules must be a map of rule ids: {flood-street: {...}}");
+        return rules->Error(base::StrCat("overrides: rules is ", Found(*rules),
+                                         "; expected a map of rule ids: {flood-street: {...}}"));
       for (const auto& [id, change] : rules->entries()) {
         KENG_RETURN_IF_ERROR(change.CheckKeys(base::StrCat("the override of rule ", id.scalar()),
                                               KeysOf("override")));
-        overridden_.emplace(id.scalar(), id.Where());
+        Expect(id, change, base::StrCat("rule ", id.scalar()));
       }
     }
     if (const base::Yaml* lists = yaml->Find("lists"); lists != nullptr && !lists->is_null()) {
       if (!lists->is_map())
-        return lists->Error("overrides: lists must be a map: {road-words: {add: [...]}}");
+        return lists->Error(base::StrCat("overrides: lists is ", Found(*lists),
+                                         "; expected a map: {road-words: {add: [...]}}"));
       for (const auto& [name, change] : lists->entries()) {
-        KENG_RETURN_IF_ERROR(change.CheckKeys(base::StrCat("the override of list ", name.scalar()),
-                                              KeysOf("list_change")));
+        KENG_RETURN_IF_ERROR(CheckListChange(name, change));
       }
     }
     return yaml;
+  }
+
+  absl::Status CheckListChange(const base::Yaml& name, const base::Yaml& change) {
+    const std::string subject = base::StrCat("the override of list ", name.scalar());
+    KENG_RETURN_IF_ERROR(change.CheckKeys(subject, KeysOf("list_change")));
+    Expect(name, change, base::StrCat("list ", name.scalar()));
+    for (const std::string_view key : {"add", "remove"}) {
+      const base::Yaml* phrases = change.Find(key);
+      if (phrases == nullptr) continue;
+      if (!phrases->is_sequence()) {
+        return phrases->Error(base::StrCat(subject, ": ", key, " is ", Found(*phrases),
+                                           "; expected a list: {", key, ": [đường đất]}"));
+      }
+      if (key == "add") continue;
+      for (const base::Yaml& item : phrases->items()) {
+        KENG_RETURN_IF_ERROR(item.String(base::StrCat(subject, ": a phrase to remove")).status());
+        Expect(item, item,
+               base::StrCat("\"", item.scalar(), "\" in list ", name.scalar(), " to remove"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // `at` names what `change` is for; a warning comes when no file that it changes has it.
+  void Expect(const base::Yaml& at, const base::Yaml& change, std::string_view what) {
+    expected_.emplace(base::StrCat(at.Where(), ": the override names ", what,
+                                   ", which no loaded pack has; remove it when the pack has "
+                                   "dropped it"),
+                      &change);
   }
 
   void RegisterPack(const Pack& pack) {
@@ -244,7 +280,10 @@ class Load {
   }
 
   absl::Status AddRules(const std::string& path, const base::Yaml& yaml, PackContext& context) {
-    if (yaml.is_null()) return yaml.Error("the file is empty; expected \"rules:\" and a list");
+    if (yaml.is_null()) {
+      return absl::InvalidArgumentError(
+          base::StrCat(path, ":1:1: the file is empty; expected \"rules:\" and a list"));
+    }
     KENG_RETURN_IF_ERROR(yaml.CheckKeys("a rule file", KeysOf("file")));
     const base::Yaml* pack_lists = context.lists;
     if (const base::Yaml* pack = yaml.Find("pack")) {
@@ -266,7 +305,6 @@ class Load {
     KENG_RETURN_IF_ERROR(AddLists(pack_lists, scope));
     KENG_RETURN_IF_ERROR(AddLists(yaml.Find("lists"), scope));
     for (const base::Yaml* overrides : context.overrides) AddListChanges(*overrides, scope);
-
     ConditionParser conditions(scope, budget_);
     for (const auto& [name, list] : scope.lists) {
       conditions.SetSubject(base::StrCat("list ", name));
@@ -275,7 +313,9 @@ class Load {
     const base::Yaml* rules = yaml.Find("rules");
     if (rules == nullptr || !rules->is_sequence()) {
       return (rules == nullptr ? yaml : *rules)
-          .Error("expected \"rules:\" and under it a list, each entry beginning with \"- id:\"");
+          .Error(base::StrCat("\"rules\" is ", rules == nullptr ? "missing" : Found(*rules),
+                              "; expected \"rules:\" and under it a list, each entry beginning "
+                              "with \"- id:\""));
     }
     for (const base::Yaml& rule : rules->items()) {
       if (const absl::Status status = AddRule(path, rule, context, conditions); !status.ok())
@@ -287,7 +327,8 @@ class Load {
   absl::Status AddLists(const base::Yaml* lists, ListScope& scope) {
     if (lists == nullptr || lists->is_null()) return absl::OkStatus();
     if (!lists->is_map()) {
-      return lists->Error("lists must be a map of names: {road-words: [đường, hẻm]}");
+      return lists->Error(base::StrCat("lists is ", Found(*lists),
+                                       "; expected a map of names: {road-words: [đường, hẻm]}"));
     }
     for (const auto& [name, list] : lists->entries()) scope.lists[name.scalar()] = &list;
     return absl::OkStatus();
@@ -297,12 +338,23 @@ class Load {
     const base::Yaml* lists = overrides.Find("lists");
     if (lists == nullptr) return;
     for (const auto& [name, change] : lists->entries()) {
+      const auto list = scope.lists.find(name.scalar());
+      if (list == scope.lists.end()) continue;
+      used_.insert(&change);
       ListChange& into = scope.changes[name.scalar()];
       if (const base::Yaml* add = change.Find("add")) {
         for (const base::Yaml& item : add->items()) into.add.push_back(&item);
       }
       if (const base::Yaml* remove = change.Find("remove")) {
-        for (const base::Yaml& item : remove->items()) into.remove.push_back(item.scalar());
+        for (const base::Yaml& item : remove->items()) {
+          const ListChange one{.add = {}, .remove = {item.scalar()}};
+          const auto& phrases = list->second->items();
+          if (std::any_of(phrases.begin(), phrases.end(),
+                          [&](const base::Yaml& phrase) { return one.Removes(phrase); })) {
+            used_.insert(&item);
+          }
+          into.remove.push_back(item.scalar());
+        }
       }
     }
   }
@@ -315,7 +367,9 @@ class Load {
       const base::Yaml* rules = file->Find("rules");
       const base::Yaml* change =
           rules == nullptr || id == nullptr ? nullptr : rules->Find(id->scalar());
-      if (change != nullptr) overrides.push_back(change);
+      if (change == nullptr) continue;
+      overrides.push_back(change);
+      used_.insert(change);
     }
     KENG_ASSIGN_OR_RETURN(ParsedRule parsed, ParseRule(yaml, overrides, conditions));
     Rule& rule = parsed.rule;
@@ -351,13 +405,9 @@ class Load {
     return absl::OkStatus();
   }
 
-  void WarnUnknownOverrides() {
-    for (const auto& [id, where] : overridden_) {
-      if (ids_.contains(id)) continue;
-      Warn(
-          RuleWarning::Weight::kAdvice,
-          base::StrCat(where, ": the override names rule ", id,
-                       ", which no loaded pack has; remove it when the pack has dropped the rule"));
+  void WarnUnusedOverrides() {
+    for (const auto& [message, change] : expected_) {
+      if (!used_.contains(change)) Warn(RuleWarning::Weight::kAdvice, message);
     }
   }
 
@@ -367,8 +417,9 @@ class Load {
 
   const RuleLoadOptions& options_;
   std::map<std::string, std::unique_ptr<base::Yaml>> kept_;
-  std::map<std::string, std::string> ids_;         // rule id -> where
-  std::map<std::string, std::string> overridden_;  // rule id -> where
+  std::map<std::string, std::string> ids_;             // rule id -> where
+  std::map<std::string, const base::Yaml*> expected_;  // what is said of a change without use
+  std::set<const base::Yaml*> used_;                   // changes that changed something
   std::set<std::string> expired_;
   std::vector<std::string> errors_;
   std::string content_;

@@ -50,7 +50,8 @@ int AppendExpression(unsigned id, unsigned long long from, unsigned long long to
 template <typename Hit>
 ScanEnd Scan(const HsDatabase& database, HsScratch& scratch, std::string_view text,
              match_event_handler handler, size_t hits_max, std::vector<Hit>& out) {
-  if (database.empty()) return ScanEnd::kWhole;
+  // Nothing that compiles matches an empty text, and one without memory Hyperscan does not take.
+  if (database.empty() || text.empty()) return ScanEnd::kWhole;
   Buffer<Hit> buffer{&out, hits_max};
   const hs_error_t error = hs_scan(database.get(), text.data(), static_cast<unsigned>(text.size()),
                                    0, scratch.get(), handler, &buffer);

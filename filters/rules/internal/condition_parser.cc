@@ -1,6 +1,7 @@
 #include "filters/rules/internal/condition_parser.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/strings.h"
@@ -18,6 +19,12 @@ constexpr int kWithinMax = 100;
 constexpr size_t kGroupsMax = 8;
 
 }  // namespace
+
+bool ListChange::Removes(const base::Yaml& item) const {
+  const base::Yaml* phrase = item.is_scalar() ? &item : item.Find("phrase");
+  return phrase != nullptr &&
+         std::find(remove.begin(), remove.end(), phrase->scalar()) != remove.end();
+}
 
 ConditionParser::ConditionParser(const ListScope& scope, LoadBudget& budget)
     : scope_(scope), budget_(budget) {}
@@ -84,10 +91,10 @@ absl::StatusOr<Condition> ConditionParser::ParseCondition(const base::Yaml& yaml
     return condition;
   }
   if (!yaml.is_map()) {
-    return Error(yaml,
-                 "a condition is a phrase, or one of {phrase: ...}, {list: ...}, {near: ...}, "
-                 "{number: any}, {place: named}, {regex: ...}, {any: [...]}, {all: [...]}, "
-                 "{none: [...]}");
+    return Error(yaml, base::StrCat("a condition is ", Found(yaml),
+                                    "; expected a phrase, or one of {phrase: ...}, {list: ...}, "
+                                    "{near: ...}, {number: any}, {place: named}, {regex: ...}, "
+                                    "{any: [...]}, {all: [...]}, {none: [...]}"));
   }
   KENG_RETURN_IF_ERROR(yaml.CheckKeys(What("a condition"), KeysOf("condition")));
   if (const base::Yaml* near = yaml.Find("near")) {
@@ -134,8 +141,10 @@ absl::Status ConditionParser::ParseNear(const base::Yaml& yaml, MarksMode marks,
     KENG_ASSIGN_OR_RETURN(condition.ordered, ordered->Bool(What("near: ordered")));
   }
   if (!of->is_sequence() || of->items().size() < 2 || of->items().size() > kGroupsMax) {
-    return Error(*of, base::StrCat("near: \"of\" must hold 2 to ", kGroupsMax,
-                                   " groups; expected [[phrase, ...], [phrase, ...]]"));
+    const std::string found =
+        of->is_sequence() ? base::StrCat(of->items().size(), " groups") : Found(*of);
+    return Error(*of, base::StrCat("near: \"of\" is ", found, "; expected 2 to ", kGroupsMax,
+                                   " groups: [[phrase, ...], [phrase, ...]]"));
   }
   for (const base::Yaml& group : of->items()) {
     KENG_ASSIGN_OR_RETURN(std::vector<Term> terms,
@@ -171,9 +180,7 @@ absl::Status ConditionParser::ParseRegex(const base::Yaml& yaml, Condition& cond
 
 absl::StatusOr<Term> ConditionParser::ParseTerm(const base::Yaml& yaml, MarksMode marks,
                                                 Terms allowed, int depth) {
-  if (depth > kDepthMax) {
-    return Error(yaml, base::StrCat("lists and exclusions are nested deeper than ", kDepthMax));
-  }
+  KENG_RETURN_IF_ERROR(CountTerms(yaml, depth, 0, 1));
   Term term;
   if (yaml.is_scalar()) {
     KENG_ASSIGN_OR_RETURN(term.set, PhraseSet(yaml, marks));
@@ -187,9 +194,11 @@ absl::StatusOr<Term> ConditionParser::ParseTerm(const base::Yaml& yaml, MarksMod
       (phrase != nullptr) + (list != nullptr) + (number != nullptr) + (place != nullptr);
   if (kinds != 1) {
     return Error(yaml, allowed == Terms::kBuiltins
-                           ? "expected a phrase, or exactly one of {phrase: ...}, {list: ...}, "
-                             "{number: any}, {place: named}"
-                           : "expected a phrase, {phrase: ...} or {list: ...}");
+                           ? base::StrCat("found ", Found(yaml),
+                                          "; expected a phrase, or exactly one of {phrase: ...}, "
+                                          "{list: ...}, {number: any}, {place: named}")
+                           : base::StrCat("found ", Found(yaml),
+                                          "; expected a phrase, {phrase: ...} or {list: ...}"));
   }
   if (number != nullptr || place != nullptr) {
     const std::string_view kind = number != nullptr ? "number" : "place";
@@ -312,6 +321,11 @@ absl::StatusOr<std::shared_ptr<const TermSet>> ConditionParser::ListSet(const ba
   if (std::find(expanding_.begin(), expanding_.end(), word) != expanding_.end()) {
     return Error(name, base::StrCat("list \"", word, "\" contains itself; remove the circle"));
   }
+  if (const auto known = expanded_.find({word, marks}); known != expanded_.end()) {
+    const Expanded& expanded = known->second;
+    KENG_RETURN_IF_ERROR(CountTerms(name, depth, expanded.height, expanded.terms));
+    return expanded.set;
+  }
   return ExpandList(word, *list->second, marks, depth);
 }
 
@@ -319,21 +333,18 @@ absl::StatusOr<std::shared_ptr<const TermSet>> ConditionParser::ExpandList(std::
                                                                            const base::Yaml& yaml,
                                                                            MarksMode marks,
                                                                            int depth) {
-  const auto key = std::make_pair(std::string(name), marks);
-  if (const auto known = expanded_.find(key); known != expanded_.end()) return known->second;
   if (!yaml.is_sequence()) {
-    return Error(yaml, base::StrCat("list \"", name, "\" must be a list of phrases: [..., ...]"));
+    return Error(yaml, base::StrCat("list \"", name, "\" is ", Found(yaml),
+                                    "; expected a list of phrases: [..., ...]"));
   }
   const auto change = scope_.changes.find(name);
+  const int deepest_around = std::exchange(deepest_, depth);
+  const int64_t terms_before = budget_.terms;
   auto set = std::make_shared<TermSet>();
   expanding_.push_back(std::string(name));
   absl::Status status;
   for (const base::Yaml& item : yaml.items()) {
-    if (change != scope_.changes.end() && item.is_scalar() &&
-        std::find(change->second.remove.begin(), change->second.remove.end(), item.scalar()) !=
-            change->second.remove.end()) {
-      continue;
-    }
+    if (change != scope_.changes.end() && change->second.Removes(item)) continue;
     status = AddListItem(item, marks, depth, *set);
     if (!status.ok()) break;
   }
@@ -348,8 +359,25 @@ absl::StatusOr<std::shared_ptr<const TermSet>> ConditionParser::ExpandList(std::
   if (set->phrases.empty() && set->parts.empty()) {
     return Error(yaml, base::StrCat("list \"", name, "\" is empty; write at least one phrase"));
   }
-  expanded_.emplace(key, set);
+  expanded_.emplace(std::make_pair(std::string(name), marks),
+                    Expanded{set, deepest_ - depth, budget_.terms - terms_before});
+  deepest_ = std::max(deepest_, deepest_around);
   return set;
+}
+
+// A list is expanded once and walked wherever it stands: what it holds counts at each place, or
+// lists that each name another twice would be an endless walk.
+absl::Status ConditionParser::CountTerms(const base::Yaml& yaml, int depth, int deeper,
+                                         int64_t terms) {
+  deepest_ = std::max(deepest_, depth + deeper);
+  if (depth + deeper > kDepthMax)
+    return Error(yaml, base::StrCat("lists and exclusions are nested deeper than ", kDepthMax));
+  budget_.terms += terms;
+  if (budget_.terms > LoadBudget::kTermsMax) {
+    return Error(yaml, base::StrCat("more than ", LoadBudget::kTermsMax,
+                                    " terms after lists are expanded; split the rule set"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ConditionParser::AddListItem(const base::Yaml& item, MarksMode marks, int depth,
@@ -365,6 +393,7 @@ absl::Status ConditionParser::AddListItem(const base::Yaml& item, MarksMode mark
 }
 
 absl::Status ConditionParser::CheckList(std::string_view name, const base::Yaml& yaml) {
+  if (expanded_.contains({std::string(name), MarksMode::kCompatible})) return absl::OkStatus();
   return ExpandList(name, yaml, MarksMode::kCompatible, 0).status();
 }
 

@@ -22,6 +22,9 @@ namespace keng::filters {
 struct ListChange {
   std::vector<const base::Yaml*> add;
   std::vector<std::string> remove;  // phrases as written
+
+  // True for an item of the list, alone or as {phrase: ...}, that is to go.
+  bool Removes(const base::Yaml& item) const;
 };
 
 // The lists that conditions of one file may name. The Yaml values are borrowed.
@@ -33,7 +36,9 @@ struct ListScope {
 // Counts what a load has expanded, over all files.
 struct LoadBudget {
   static constexpr int64_t kPhrasesMax = 2'000'000;
-  int64_t phrases = 0;
+  static constexpr int64_t kTermsMax = 2'000'000;
+  int64_t phrases = 0;  // each list's once a file and mode of marks
+  int64_t terms = 0;    // those inside a list again at each use of the list, as they are walked
 };
 
 class ConditionParser {
@@ -76,6 +81,10 @@ class ConditionParser {
                                                             int depth);
   absl::Status AddListItem(const base::Yaml& item, MarksMode marks, int depth, TermSet& set);
 
+  // Enters the term at `yaml`, and `terms` of a list that was expanded before, `deeper` levels
+  // deep.
+  absl::Status CountTerms(const base::Yaml& yaml, int depth, int deeper, int64_t terms);
+
   absl::Status Error(const base::Yaml& yaml, std::string_view message) const;
   // "rule flood-street: severity", for the typed views of Yaml.
   std::string What(std::string_view thing) const;
@@ -83,8 +92,14 @@ class ConditionParser {
   const ListScope& scope_;
   LoadBudget& budget_;
   std::string subject_;
-  std::map<std::pair<std::string, MarksMode>, std::shared_ptr<const TermSet>> expanded_;
+  struct Expanded {
+    std::shared_ptr<const TermSet> set;
+    int height = 0;     // levels below the list's own
+    int64_t terms = 0;  // inside it, with those of the lists that it names
+  };
+  std::map<std::pair<std::string, MarksMode>, Expanded> expanded_;
   std::vector<std::string> expanding_;  // lists inside which we are, to find cycles
+  int deepest_ = 0;                     // level reached inside the innermost of them
 };
 
 }  // namespace keng::filters

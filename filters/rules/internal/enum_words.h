@@ -1,7 +1,8 @@
 #ifndef KENG_FILTERS_RULES_INTERNAL_ENUM_WORDS_H_
 #define KENG_FILTERS_RULES_INTERNAL_ENUM_WORDS_H_
 
-// Reads a scalar that must be one of a few words.
+// Reads a scalar that must be one of a few words, and names what stands where something else
+// should.
 
 #include <string>
 #include <string_view>
@@ -14,6 +15,12 @@
 
 namespace keng::filters {
 
+// What stands there, for errors: "nothing", "a list", "a map", or the scalar in quotes.
+inline std::string Found(const base::Yaml& yaml) {
+  if (yaml.is_scalar()) return base::StrCat("\"", yaml.scalar(), "\"");
+  return yaml.is_sequence() ? "a list" : yaml.is_map() ? "a map" : "nothing";
+}
+
 // The error names what was found, the words that are known and the nearest of them.
 template <typename T>
 absl::StatusOr<T> ParseWord(const base::Yaml& yaml, std::string_view what,
@@ -25,12 +32,9 @@ absl::StatusOr<T> ParseWord(const base::Yaml& yaml, std::string_view what,
     known.push_back(word);
     base::StrAppend(&listed, listed.empty() ? "" : ", ", word);
   }
-  if (!yaml.is_scalar()) {
-    return yaml.Error(base::StrCat(what, " must be one word; expected one of: ", listed));
-  }
   const std::string_view nearest = base::NearestWord(yaml.scalar(), known);
   return yaml.Error(
-      base::StrCat(what, " is \"", yaml.scalar(), "\"; expected one of: ", listed,
+      base::StrCat(what, " is ", Found(yaml), "; expected one of: ", listed,
                    nearest.empty() ? "" : base::StrCat("; did you mean \"", nearest, "\"?")));
 }
 

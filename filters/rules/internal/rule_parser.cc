@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "base/strings.h"
 #include "filters/rules/internal/enum_words.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr size_t kIdBytesMax = 64;
 constexpr int kCountMax = 1'000'000;
 constexpr size_t kTestTextBytesMax = 64 * 1024;
+constexpr absl::Duration kWindowMax = absl::Hours(24 * 366);
 
 bool IsId(std::string_view id) {
   if (id.empty() || id.size() > kIdBytesMax || id.front() == '-' || id.back() == '-') return false;
@@ -32,7 +34,10 @@ class RuleParser {
       : yaml_(yaml), conditions_(conditions) {}
 
   absl::StatusOr<ParsedRule> Parse(const std::vector<const base::Yaml*>& overrides) {
-    if (!yaml_.is_map()) return yaml_.Error("a rule is a map that begins with \"- id:\"");
+    if (!yaml_.is_map()) {
+      return yaml_.Error(
+          base::StrCat("a rule is ", Found(yaml_), "; expected a map that begins with \"- id:\""));
+    }
     KENG_RETURN_IF_ERROR(ParseId());
     KENG_RETURN_IF_ERROR(yaml_.CheckKeys(subject_, KeysOf("rule")));
     KENG_RETURN_IF_ERROR(ParseTopic());
@@ -58,7 +63,7 @@ class RuleParser {
       return yaml_.Error("a rule without \"id\"; give it one, such as flood-street");
     if (!IsId(id->scalar())) {
       return id->Error(
-          base::StrCat("the rule id \"", id->scalar(), "\" is not one; expected 1 to ", kIdBytesMax,
+          base::StrCat("the rule id is ", Found(*id), "; expected 1 to ", kIdBytesMax,
                        " lower-case letters, digits and dashes, such as flood-street"));
     }
     rule().id = id->scalar();
@@ -143,6 +148,7 @@ class RuleParser {
     }
     RuleFacts& facts = rule().facts;
     KENG_ASSIGN_OR_RETURN(facts.claim, claim->String(What("claim")));
+    if (facts.claim.empty()) return Error(*claim, "claim is empty; write what the rumour says");
     KENG_ASSIGN_OR_RETURN(const std::string_view word,
                           ParseWord<std::string_view>(*verdict, What("verdict"),
                                                       {{"false", "false"},
@@ -162,7 +168,8 @@ class RuleParser {
         ParseBoth(*text, "answer_text", "answer: text", facts.answer_vi, facts.answer_en));
     KENG_ASSIGN_OR_RETURN(facts.answer_url, url->String(What("answer: url")));
     if (!facts.answer_url.starts_with("https://") && !facts.answer_url.starts_with("http://"))
-      return Error(*url, "answer: url must begin with https://");
+      return Error(*url, base::StrCat("answer: url is ", Found(*url),
+                                      "; expected one that begins with https://"));
     return absl::OkStatus();
   }
 
@@ -202,10 +209,19 @@ class RuleParser {
         {"join_window", &facts.join_window}, {"reopen_window", &facts.reopen_window}};
     for (const auto& [key, window] : windows) {
       if (const base::Yaml* value = yaml.Find(key)) {
-        KENG_ASSIGN_OR_RETURN(*window, value->Duration(What(key)));
+        KENG_ASSIGN_OR_RETURN(*window, ParseWindow(*value, key));
       }
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<absl::Duration> ParseWindow(const base::Yaml& yaml, std::string_view what) {
+    KENG_ASSIGN_OR_RETURN(const absl::Duration window, yaml.Duration(What(what)));
+    if (window > kWindowMax) {
+      return Error(yaml, base::StrCat(what, " is \"", yaml.scalar(), "\"; expected at most ",
+                                      absl::ToInt64Hours(kWindowMax) / 24, "d"));
+    }
+    return window;
   }
 
   absl::Status ParseThreshold(const base::Yaml& yaml) {
@@ -221,7 +237,7 @@ class RuleParser {
       }
     }
     if (const base::Yaml* value = yaml.Find("window")) {
-      KENG_ASSIGN_OR_RETURN(facts.threshold_window, value->Duration(What("threshold: window")));
+      KENG_ASSIGN_OR_RETURN(facts.threshold_window, ParseWindow(*value, "threshold: window"));
     }
     return absl::OkStatus();
   }
@@ -250,6 +266,8 @@ class RuleParser {
       if (!kinds->is_sequence()) {
         KENG_ASSIGN_OR_RETURN(const ingest::PostKind kind, ParseKind(*kinds, "where: kind"));
         where.kinds.push_back(kind);
+      } else if (kinds->items().empty()) {
+        return Error(*kinds, "where: kind is empty; no post would fit; remove it");
       }
       for (const base::Yaml& item : kinds->items()) {
         KENG_ASSIGN_OR_RETURN(const ingest::PostKind kind, ParseKind(item, "where: kind"));
@@ -301,7 +319,8 @@ class RuleParser {
       const base::Yaml* value = yaml.Find(key);
       if (value == nullptr || value->is_null()) continue;
       if (!value->is_sequence())
-        return Error(*value, base::StrCat("tests: ", key, " must be a list of texts"));
+        return Error(*value, base::StrCat("tests: ", key, " is ", Found(*value),
+                                          "; expected a list of texts"));
       for (const base::Yaml& item : value->items()) {
         KENG_ASSIGN_OR_RETURN(RuleTest test, ParseTest(item, expect));
         rule().tests.push_back(std::move(test));
@@ -338,6 +357,14 @@ class RuleParser {
         }
         KENG_ASSIGN_OR_RETURN(test.reason,
                               ParseWord<RouteReason>(*reason, What("a test: reason"), words));
+      }
+      for (const std::string_view key : {"cell", "place", "reason"}) {
+        const base::Yaml* value = yaml.Find(key);
+        if (value != nullptr && expect == RuleTest::Expect::kNoMatch) {
+          return Error(*value, base::StrCat("a test: \"", key, "\" is ", Found(*value),
+                                            " under no_match, where no hit goes anywhere; "
+                                            "expected it under match only"));
+        }
       }
     }
     if (test.text.empty() || test.text.size() > kTestTextBytesMax) {
