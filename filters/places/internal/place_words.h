@@ -23,8 +23,8 @@ enum class WordKind : uint8_t {
   kDistrict,  // huyện, quận, thị xã, thành phố
   kProvince,  // tỉnh
   kHamlet,    // ấp, khóm: the name is that of a hamlet
-  kRoad,      // đường, lộ, hẻm: the name is often that of a road only
-  kFeature,   // chợ, cầu, kênh, UBND, công an: stands where its name says
+  kRoad,      // đường, hẻm, cầu, bệnh viện: the name is often that of the road or bridge only
+  kFeature,   // chợ, bến xe, UBND, công an: stands where its name says
   kAt,        // ở, tại, khu: a place follows
   kThrough,   // về, đi, hướng: a place follows that is not where it happens
   kOrigin,    // từ, quê, người, xe: a place follows that something comes from
