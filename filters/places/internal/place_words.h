@@ -23,7 +23,7 @@ enum class WordKind : uint8_t {
   kDistrict,  // huyện, quận, thị xã, thành phố
   kProvince,  // tỉnh
   kHamlet,    // ấp, khóm: the name is that of a hamlet
-  kRoad,      // đường, hẻm, cầu, bệnh viện: the name is often that of the road or bridge only
+  kRoad,      // đường, hẻm, cầu, bệnh viện: the name is often its own only
   kFeature,   // chợ, bến xe, UBND, công an: stands where its name says
   kAt,        // ở, tại, khu: a place follows
   kThrough,   // về, đi, hướng: a place follows that is not where it happens
