@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/database_files.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/strings.h"
@@ -87,33 +88,6 @@ rocksdb::Options ToRocks(const StoreOptions& options) {
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return rocks;
 }
-
-class SnapshotView final : public View {
- public:
-  explicit SnapshotView(rocksdb::DB& db) : db_(db), snapshot_(db.GetSnapshot()) {
-    options_.snapshot = snapshot_;
-  }
-  ~SnapshotView() override { db_.ReleaseSnapshot(snapshot_); }
-  SnapshotView(const SnapshotView&) = delete;
-  SnapshotView& operator=(const SnapshotView&) = delete;
-
-  absl::StatusOr<std::optional<std::string>> Get(TableId table,
-                                                 std::string_view key) const override {
-    std::string value;
-    const rocksdb::Status status = db_.Get(options_, FullKey(table, key), &value);
-    return FromGet(status, std::move(value));
-  }
-  absl::Status Scan(TableId table, std::string_view begin, std::string_view end,
-                    Visitor visit) const override {
-    const std::unique_ptr<rocksdb::Iterator> iterator(db_.NewIterator(options_));
-    return ScanWith(*iterator, table, begin, end, visit);
-  }
-
- private:
-  rocksdb::DB& db_;
-  const rocksdb::Snapshot* const snapshot_;
-  rocksdb::ReadOptions options_;
-};
 
 }  // namespace
 
@@ -321,10 +295,6 @@ absl::Status Store::Scan(TableId table, std::string_view begin, std::string_view
   return ScanWith(*iterator, table, begin, end, visit);
 }
 
-std::unique_ptr<View> Store::Snapshot() const {
-  return std::make_unique<SnapshotView>(*state_->db);
-}
-
 absl::Status Store::Sync() {
   {
     base::MutexLock lock(state_->mutex);
@@ -333,7 +303,7 @@ absl::Status Store::Sync() {
     state_->unsynced = false;
     state_->synced_at = state_->clock.Now();
   }
-  return state_->Note(FromRocks(state_->db->SyncWAL(), "sync"));
+  return state_->Note(base::SyncLogFiles(state_->options.path));
 }
 
 absl::Status Store::SyncIfDue() {
@@ -352,15 +322,30 @@ absl::Status Store::Maintain() {
   base::MutexLock one_at_a_time(state_->maintain_mutex);
   const absl::Time now = state_->clock.Now();
   state_->disk_gauge.Set(static_cast<double>(disk_bytes()));
+  bool first = false;
   {
     base::MutexLock lock(state_->mutex);
     KENG_RETURN_IF_ERROR(state_->failed);
-    if (state_->erased_at == absl::InfinitePast()) state_->erased_at = now;
-    if (now >= state_->erased_at && now - state_->erased_at < state_->options.erase_interval) {
+    first = state_->erased_at == absl::InfinitePast();
+    if (!first && now >= state_->erased_at &&
+        now - state_->erased_at < state_->options.erase_interval) {
       return absl::OkStatus();
     }
+  }
+  // A new store has nothing to erase: its interval begins.
+  if (!first) KENG_RETURN_IF_ERROR(Erase());
+  {
+    base::MutexLock lock(state_->mutex);
     state_->erased_at = now;
   }
+  rocksdb::WriteBatch batch;
+  const rocksdb::Status put =
+      batch.Put(FullKey(kOwnTable, kErasedKey), base::StrCat(absl::ToUnixSeconds(now)));
+  KENG_CHECK(put.ok(), put.ToString());
+  return state_->Write(&batch, {});
+}
+
+absl::Status Store::Erase() {
   // The flush ends the log file that holds the deleted bytes; the compaction rewrites every table
   // file down to the last level, without what was deleted or overwritten.
   KENG_RETURN_IF_ERROR(state_->Note(FromRocks(state_->db->Flush({}), "flush")));
@@ -369,15 +354,9 @@ absl::Status Store::Maintain() {
   compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   KENG_RETURN_IF_ERROR(
       state_->Note(FromRocks(state_->db->CompactRange(compact, nullptr, nullptr), "compact")));
-  // Files are deleted in the background; this deletes what is due before it returns.
-  KENG_RETURN_IF_ERROR(state_->Note(FromRocks(state_->db->DisableFileDeletions(), "erase")));
-  KENG_RETURN_IF_ERROR(state_->Note(FromRocks(state_->db->EnableFileDeletions(true), "erase")));
+  KENG_RETURN_IF_ERROR(base::DeleteObsoleteFiles(*state_->db));
   state_->erased_total.Add();
-  rocksdb::WriteBatch batch;
-  const rocksdb::Status put =
-      batch.Put(FullKey(kOwnTable, kErasedKey), base::StrCat(absl::ToUnixSeconds(now)));
-  KENG_CHECK(put.ok(), put.ToString());
-  return state_->Write(&batch, {});
+  return absl::OkStatus();
 }
 
 int64_t Store::disk_bytes() const {

@@ -123,15 +123,14 @@ class Store final : public View {
                                                  std::string_view key) const override;
   absl::Status Scan(TableId table, std::string_view begin, std::string_view end,
                     Visitor visit) const override;
-  // The tables as they stand now, whatever is committed later. Must not outlive the store.
-  std::unique_ptr<View> Snapshot() const;
 
   // Safe against power loss, all that is committed. SyncIfDue: when `sync_interval` has passed
   // since the last one and something was committed.
   absl::Status Sync();
   absl::Status SyncIfDue();
   // Erases deleted bytes when `erase_interval` has passed since the last time (kept on disk). Waits
-  // for an erasure that another thread has begun.
+  // for an erasure that another thread has begun. Unavailable: a read held on to erased bytes; the
+  // next call tries again.
   absl::Status Maintain();
 
   int64_t disk_bytes() const;
@@ -139,6 +138,7 @@ class Store final : public View {
  private:
   struct State;
   explicit Store(std::unique_ptr<State> state);
+  absl::Status Erase();
   std::unique_ptr<State> state_;
 };
 

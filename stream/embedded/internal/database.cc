@@ -15,6 +15,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "base/database_files.h"
 #include "base/stable_hash.h"
 #include "base/strings.h"
 #include "stream/embedded/internal/wal_check.h"
@@ -298,29 +299,11 @@ absl::Status Database::Write(rocksdb::WriteBatch& batch) {
   return status.ok() ? absl::OkStatus() : WriteFailed(status);
 }
 
-// Not SyncWAL(): RocksDB's log writer aborts the process when a log is synced whose last append has
-// just failed, which a full disk brings about. Each append is with the kernel already, so the files
-// can be synced from outside.
 absl::Status Database::Sync() {
   KENG_RETURN_IF_ERROR(failed());
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(options_.directory, error)) {
-    if (entry.path().extension() != ".log") continue;
-    const int file = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) continue;  // no longer needed, and deleted meanwhile
-    const int synced = fdatasync(file);
-    const int reason = errno;
-    close(file);
-    if (synced == 0) continue;
-    if (reason == ENOSPC || reason == EDQUOT) {
-      return absl::ResourceExhaustedError(base::StrCat("no space to sync ", entry.path().string()));
-    }
-    failed_.store(1, std::memory_order_release);
-    return absl::DataLossError(
-        base::StrCat("syncing ", entry.path().string(), " failed: ", strerror(reason)));
-  }
-  if (error) return absl::UnavailableError(base::StrCat(options_.directory, ": ", error.message()));
-  return absl::OkStatus();
+  absl::Status synced = base::SyncLogFiles(options_.directory);
+  if (absl::IsDataLoss(synced)) failed_.store(1, std::memory_order_release);
+  return synced;
 }
 
 absl::Status Database::CheckSpace(size_t bytes) {
@@ -447,9 +430,7 @@ absl::Status Database::EraseRemoved() {
     KENG_RETURN_IF_ERROR(
         ToStatus(db_->CompactRange(compact, handle, nullptr, nullptr), "erasing index entries"));
   }
-  // Files are deleted in the background; this deletes what is due before it returns.
-  KENG_RETURN_IF_ERROR(ToStatus(db_->DisableFileDeletions(), "erasing files"));
-  return ToStatus(db_->EnableFileDeletions(/*force=*/true), "erasing files");
+  return base::DeleteObsoleteFiles(*db_);
 }
 
 }  // namespace keng::stream::internal
