@@ -109,12 +109,12 @@ void FilterWorker::State::AppendToInbox(std::string_view desk, const InboxRecord
 }
 
 void FilterWorker::State::Retract(std::string_view post, std::string_view version) {
+  writes.AppendTombstone(stream::StreamId::kTexts, post);
   for (const std::string& desk : options.desks) {
     AppendToInbox(desk,
                   RetractionRecord{.post = std::string(post), .version = std::string(version)});
     ++pending.retractions;
   }
-  writes.AppendTombstone(stream::StreamId::kTexts, post);
 }
 
 // The text once, with the link and the place where it stood: what an officer is shown.
@@ -224,13 +224,13 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
   if (post.edit) {
     // Hits of rules that no longer match are withdrawn; an edit that matches nothing withdraws them
     // all.
+    if (rules_now.empty()) writes.AppendTombstone(stream::StreamId::kTexts, post.id);
     for (const std::string& desk : options.desks) {
       AppendToInbox(desk, EditRecord{.post = std::string(post.id),
                                      .version = std::string(post.version),
                                      .rules = rules_now});
       ++pending.edits;
     }
-    if (rules_now.empty()) writes.AppendTombstone(stream::StreamId::kTexts, post.id);
   }
   if (rules_now.empty()) return elsewhere ? FilterOutcome::kElsewhere : FilterOutcome::kFilteredOut;
   WriteText(post);

@@ -396,6 +396,41 @@ TEST_P(StreamsContractTest, WritesOfManyThreadsAllArriveInTheirOrder) {
   EXPECT_EQ(Contents(StreamId::kPosts).size(), static_cast<size_t>(kThreads * kWrites));
 }
 
+// A hit names a text: when the hit is seen the text is there. Without atomic writes what stands
+// before a record in its set is.
+TEST_P(StreamsContractTest, WhoSeesARecordSeesWhatWasWrittenWithIt) {
+  Open();
+  constexpr int kSets = 3000;
+  const bool atomic = capabilities().atomic_write;
+  std::atomic<int> failures{0};
+  std::thread writer([&] {
+    for (int i = 0; i < kSets; ++i) {
+      WriteSet set;
+      if (atomic) set.Append(StreamId::kInbox, "desk", "hit");
+      set.Append(StreamId::kPosts, base::StrCat(i), "text");
+      set.Append(StreamId::kControl, "key", "text");
+      if (!atomic) set.Append(StreamId::kInbox, "desk", "hit");
+      if (!streams().Write(set).ok()) ++failures;
+    }
+  });
+  const auto reader = OpenReader("r", StreamId::kInbox);
+  Offset hits = 0, early = 0;
+  while (hits < kSets) {
+    const auto batch = reader->Read(1000, absl::Seconds(30));
+    if (!batch.ok() || *batch == nullptr) break;
+    hits = (*batch)->next_offset();
+    for (const StreamId stream : {StreamId::kPosts, StreamId::kControl}) {
+      Offset end = 0;
+      for (int p = 0; p < streams().partitions(stream); ++p) end += *streams().End(stream, p);
+      if (end < hits) ++early;
+    }
+  }
+  writer.join();
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(hits, kSets);
+  EXPECT_EQ(early, 0) << "hits were seen before their texts";
+}
+
 TEST_P(StreamsContractTest, RetentionByTimeNeverPassesARegisteredReader) {
   Open();
   auto reader = OpenReader("slow", StreamId::kInbox);

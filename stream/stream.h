@@ -206,7 +206,8 @@ class Streams {
   virtual int partitions(StreamId stream) const = 0;
 
   // Appends the records and moves the positions. On OK all of it is durable (design section 2,
-  // "Durable"). Where atomic_write is not declared, records become durable in the order of the set
+  // "Durable") and visible: whoever sees a record or a position of the set sees all its records.
+  // Where atomic_write is not declared, records become durable and visible in the order of the set
   // and positions last, so that a crash repeats and never loses. ResourceExhausted: retention by
   // size would have to pass a registered reader, or the disk is full: nothing was
   //   written, try again later. DataLoss: an earlier write or sync failed; the process must stop

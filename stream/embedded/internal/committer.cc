@@ -252,6 +252,12 @@ void Committer::WriteGroup(const std::vector<Pending*>& group) {
   if (bytes > 4 * kGroupBytesMax) batch_ = rocksdb::WriteBatch();
   for (Pending* pending : admitted) pending->status = written;
   if (!written.ok()) return;
+  std::vector<Partition::Publication> publications;
+  for (const auto& [partition, tail] : tails) {
+    if (!tail.batches.empty()) publications.push_back({partition, tail.batches});
+  }
+  Partition::PublishAtOnce(publications);
+  // After the records: who sees that a reader is through also sees what it made of them.
   for (Pending* pending : admitted) {
     for (const WriteSet::Position& position : pending->set->positions()) {
       positions_.Set(position.reader, position.stream, position.partition,
@@ -260,7 +266,6 @@ void Committer::WriteGroup(const std::vector<Pending*>& group) {
   }
   for (const auto& [partition, tail] : tails) {
     if (tail.batches.empty()) continue;
-    partition->Publish(tail.batches);
     StreamEntry& stream = *table_.Find(partition->stream());
     size_t stored_records = 0, stored_bytes = 0;
     for (const auto& batch : tail.batches) {

@@ -140,8 +140,15 @@ Partition::State Partition::state() const {
   return state_;
 }
 
+void Partition::PublishAtOnce(absl::Span<const Publication> publications) {
+  for (const Publication& publication : publications) publication.partition->mutex_.Lock();
+  for (const Publication& publication : publications) {
+    publication.partition->Publish(publication.batches);
+  }
+  for (const Publication& publication : publications) publication.partition->mutex_.Unlock();
+}
+
 void Partition::Publish(absl::Span<const std::shared_ptr<const StoredBatch>> batches) {
-  base::MutexLock lock(mutex_);
   for (const auto& batch : batches) {
     KENG_CHECK(batch->header().base == state_.next, "I1: base=", batch->header().base,
                " next=", state_.next);

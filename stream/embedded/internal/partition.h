@@ -49,8 +49,14 @@ class Partition {
   absl::Status Recover();
 
   State state() const;
-  // The batches, which are durable, become visible.
-  void Publish(absl::Span<const std::shared_ptr<const StoredBatch>> batches);
+  // Batches of several partitions, which are durable, become visible, all at the same moment. One
+  // caller at a time.
+  struct Publication {
+    Partition* partition;
+    absl::Span<const std::shared_ptr<const StoredBatch>> batches;
+  };
+  static void PublishAtOnce(absl::Span<const Publication> publications)
+      ABSL_NO_THREAD_SAFETY_ANALYSIS;  // holds as many mutexes as there are partitions
   // Retention: what is before `state.begin` is no longer read.
   void SetBegin(const State& state);
   // Compaction wrote another form of the batch at `batch`'s base.
@@ -85,6 +91,8 @@ class Partition {
 
  private:
   using Batches = std::vector<std::shared_ptr<const StoredBatch>>;
+  void Publish(absl::Span<const std::shared_ptr<const StoredBatch>> batches)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Appends what the ring has from `position` on. False: `position` is below the ring.
   enum class Source { kRing, kStore };
   Source FromRing(Offset position, size_t bytes_max, Batches& out);
