@@ -91,8 +91,7 @@ class StoreTest : public ::testing::Test {
   }
   // As kill -9 leaves it: a copy of the files of a store that still runs.
   void Crash() {
-    std::filesystem::copy(path(), folder_.path() + "/crashed",
-                          std::filesystem::copy_options::recursive);
+    base::CopyAsKilled(path(), folder_.path() + "/crashed");
     store_.reset();
     std::filesystem::remove_all(path());
     std::filesystem::rename(folder_.path() + "/crashed", path());

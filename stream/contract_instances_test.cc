@@ -2,10 +2,10 @@
 
 #include <filesystem>
 
+#include "base/temporary_folder.h"
 #include "stream/contract_test.h"
 #include "stream/embedded/embedded_streams.h"
 #include "stream/testing/memory_streams.h"
-#include "stream/testing/temp_directory.h"
 
 namespace keng::stream {
 namespace {
@@ -33,7 +33,7 @@ class EmbeddedPlace final : public StreamsPlace {
   }
 
  private:
-  TempDirectory directory_;
+  base::TemporaryFolder directory_{"keng-stream"};
   const int64_t ring_bytes_max_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "filters/matcher/internal/compiled_rules.h"
 #include "filters/matcher/internal/spans.h"
 #include "filters/matcher/internal/utf8.h"
+#include "filters/text/marks_habit.h"
 #include "filters/text/phrase.h"
 
 namespace keng::filters {
@@ -42,18 +44,6 @@ bool Same(const Occurrence& a, const Occurrence& b) {
 int64_t Gap(const Occurrence& a, const Occurrence& b) {
   return static_cast<int64_t>(std::max(a.begin, b.begin)) -
          static_cast<int64_t>(std::min(a.end, b.end));
-}
-
-bool MarksFit(MarksMode mode, MarksEvidence evidence) {
-  switch (mode) {
-    case MarksMode::kCompatible:
-      return evidence != MarksEvidence::kConflicting;
-    case MarksMode::kStrict:
-      return evidence == MarksEvidence::kEqual;
-    case MarksMode::kIgnore:
-      return true;
-  }
-  return false;
 }
 
 // Occurrences in the pool, by index since the pool grows.
@@ -99,6 +89,8 @@ struct Matcher::State {
 
   void NextEpoch();
   void PutAside(const FoldedText& folded);
+  // `begin`: of the literal, in folded bytes.
+  bool MarksFit(MarksMode mode, MarksEvidence evidence, const FoldedText& folded, uint32_t begin);
   void FindCandidates();
   void IndexHits();
 
@@ -134,11 +126,12 @@ struct Matcher::State {
   // Of the post at hand.
   MatchResult* out = nullptr;
   std::vector<LiteralHit> hits;
-  // By hit: rules need it, and its marks conflict with all that they wrote. Most hits of short
+  // By hit: rules need it, and its marks fit nothing that they wrote. Most hits of short
   // phrases are such ("cầu" for "câu"), and cost no more than this.
   std::vector<uint8_t> put_aside;
   bool put_aside_known = false;
-  std::vector<uint32_t> hit_ends;  // in syllables, by hit
+  std::optional<MarksHabit> habit;  // once it is asked for
+  std::vector<uint32_t> hit_ends;   // in syllables, by hit
   std::vector<uint32_t> candidates;
   std::vector<PatternHit> pattern_hits;
   std::vector<Node> nodes;
@@ -167,6 +160,26 @@ void Matcher::State::NextEpoch() {
   indexed = false;
 }
 
+bool Matcher::State::MarksFit(MarksMode mode, MarksEvidence evidence, const FoldedText& folded,
+                              uint32_t begin) {
+  switch (mode) {
+    case MarksMode::kCompatible:
+      return evidence != MarksEvidence::kConflicting;
+    case MarksMode::kConsistent: {
+      if (evidence == MarksEvidence::kEqual) return true;
+      if (evidence == MarksEvidence::kConflicting) return false;
+      if (!habit.has_value()) habit = MarksHabitOf(folded.original());
+      return *habit == MarksHabit::kLeavesOut ||
+             InHashtag(folded.original(), folded.Original(begin + 1, begin + 2));
+    }
+    case MarksMode::kStrict:
+      return evidence == MarksEvidence::kEqual;
+    case MarksMode::kIgnore:
+      return true;
+  }
+  return false;
+}
+
 void Matcher::State::PutAside(const FoldedText& folded) {
   if (put_aside_known) return;
   put_aside_known = true;
@@ -179,13 +192,14 @@ void Matcher::State::PutAside(const FoldedText& folded) {
   for (size_t i = 0; i < hits.size(); ++i) {
     const CompiledRules::Literal& literal = rules.literals[hits[i].literal];
     const CompiledRules::Literal& next = rules.literals[hits[i].literal + 1];
-    if (literal.any_marks || literal.rules_begin == next.rules_begin) continue;
+    if (literal.loosest == MarksMode::kIgnore || literal.rules_begin == next.rules_begin) continue;
     const uint32_t begin = hits[i].end - literal.bytes;
-    bool conflicting = true;
-    for (uint32_t p = literal.patterns_begin; conflicting && p < next.patterns_begin; ++p) {
-      conflicting = CompareMarks(rules.patterns[p], folded, begin) == MarksEvidence::kConflicting;
+    bool fits = false;
+    for (uint32_t p = literal.patterns_begin; !fits && p < next.patterns_begin; ++p) {
+      const MarksEvidence evidence = CompareMarks(rules.patterns[p], folded, begin);
+      fits = MarksFit(literal.loosest, evidence, folded, begin);
     }
-    put_aside[i] = conflicting ? 1 : 0;
+    put_aside[i] = fits ? 0 : 1;
   }
 }
 
@@ -262,7 +276,7 @@ void Matcher::State::AppendSet(uint32_t set) {
       hit.marks = CompareMarks(phrase, out->folded, begin);
       hit.compared = true;
     }
-    if (!MarksFit(nodes[i].marks, hit.marks)) continue;
+    if (!MarksFit(nodes[i].marks, hit.marks, out->folded, begin)) continue;
     const uint32_t end = hit_ends[hit.hit];
     pool.push_back(
         Occurrence{end - phrase.syllables(), end, begin, literal.end, hit.pattern, hit.marks});
@@ -546,6 +560,7 @@ void Matcher::Scan(MatchResult& out) {
   State& state = *state_;
   state.hits.clear();
   state.put_aside_known = false;
+  state.habit.reset();
   if (ScanLiterals(state.rules.literal_database, state.scratch, out.folded.text(), kLiteralHitsMax,
                    state.hits) == ScanEnd::kCapped) {
     out.capped = true;

@@ -368,6 +368,41 @@ INSTANTIATE_TEST_SUITE_P(
              {"vơ đê", ""},
              {"vỡ đề", ""},
          }},
+        {"ConsistentAsksForMarksWhereTheyAreTyped",
+         "marks: consistent\n    any: [cháy quán]",
+         {
+             {"quán kia cháy quán rồi", "r [10 cháy quán|cháy quán|equal]"},
+             {"quan kia chay quan roi", "r [9 chay quan|cháy quán|absent]"},
+             {"ghé chay quán này ăn nhé", ""},
+             {"chay quan kia roi", "r [0 chay quan|cháy quán|absent]"},
+             {"chạy quan kia roi", ""},
+             // Half of the words are enough.
+             {"chay quan bà này", ""},
+             {"chay quan kia này", "r [0 chay quan|cháy quán|absent]"},
+             {"CHÁY QUÁN", "r [0 CHÁY QUÁN|cháy quán|equal]"},
+             // Hashtags are typed without marks by everybody, and say nothing about the habit.
+             {"bà con ở đó ơi #chayquan", "r [22 chayquan|cháy quán|absent]"},
+             {"bà con ở đó ơi #ChayQuan", "r [22 ChayQuan|cháy quán|absent]"},
+             {"chay quan kia #ngập #lụt #nặng #rồi", "r [0 chay quan|cháy quán|absent]"},
+             {"bà con ở đó ơi # chay quán", ""},
+         }},
+        {"ConsistentTakesPartialMarksLikeNone",
+         "marks: consistent\n    any: [vỡ đê]",
+         {
+             {"vơ đê roi ba con oi", "r [0 vơ đê|vỡ đê|partial]"},
+             {"vơ đê rồi bà con ơi", ""},
+             {"vỡ đê roi ba con oi", "r [0 vỡ đê|vỡ đê|equal]"},
+         }},
+        {"ConsistentBesideOtherModes",
+         "marks: consistent\n    all: [{phrase: chó, marks: strict}, {phrase: cắn, marks: "
+         "compatible},"
+         " bé]",
+         {
+             {"chó nhà đó cắn bé", "r [0 chó|chó|equal] [15 cắn|cắn|equal] [21 bé|bé|equal]"},
+             {"chó nhà đó can bé", "r [0 chó|chó|equal] [15 can|cắn|absent] [19 bé|bé|equal]"},
+             {"chó nhà đó cắn be", ""},
+             {"cho nha do cắn be", ""},
+         }},
         {"Ignore",
          "marks: ignore\n    any: [vỡ đê]",
          {

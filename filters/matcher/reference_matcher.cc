@@ -8,6 +8,7 @@
 #include "filters/matcher/internal/hyperscan.h"
 #include "filters/matcher/internal/spans.h"
 #include "filters/matcher/internal/utf8.h"
+#include "filters/text/marks_habit.h"
 
 namespace keng::filters {
 
@@ -36,10 +37,14 @@ int64_t Gap(const TracedOccurrence& a, const TracedOccurrence& b) {
          static_cast<int64_t>(std::min(a.end, b.end));
 }
 
-bool MarksFit(MarksMode mode, MarksEvidence marks) {
-  if (mode == MarksMode::kStrict) return marks == MarksEvidence::kEqual;
-  if (mode == MarksMode::kCompatible) return marks != MarksEvidence::kConflicting;
-  return true;
+bool MarksFit(MarksMode mode, MarksEvidence marks, const FoldedText& folded,
+              const TracedOccurrence& occurrence) {
+  if (mode == MarksMode::kIgnore || marks == MarksEvidence::kEqual) return true;
+  if (mode == MarksMode::kStrict || marks == MarksEvidence::kConflicting) return false;
+  if (mode == MarksMode::kCompatible) return true;
+  return MarksHabitOf(folded.original()) == MarksHabit::kLeavesOut ||
+         InHashtag(folded.original(),
+                   folded.Original(occurrence.folded_begin, occurrence.folded_end));
 }
 
 std::vector<std::string_view> Syllables(std::string_view folded) {
@@ -122,7 +127,7 @@ struct ReferenceMatcher::State {
         occurrence.phrase = pattern.phrase.written();
         occurrence.mode = text.marks;
         occurrence.marks = CompareMarks(pattern.phrase, folded, occurrence.folded_begin - 1);
-        if (!MarksFit(text.marks, occurrence.marks)) {
+        if (!MarksFit(text.marks, occurrence.marks, folded, occurrence)) {
           occurrence.aside = Aside::kMarks;
           found.aside.push_back(occurrence);
         } else {

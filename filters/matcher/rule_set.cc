@@ -337,22 +337,30 @@ class Compiler {
 
   void Flatten() {
     CompiledRules& out = *rules_;
-    const auto record = [&](uint32_t bytes, bool any_marks) {
+    const auto record = [&](uint32_t bytes, MarksMode loosest) {
       out.literals.push_back({.bytes = bytes,
-                              .any_marks = any_marks,
+                              .loosest = loosest,
                               .rules_begin = static_cast<uint32_t>(out.literal_rules.size()),
                               .patterns_begin = static_cast<uint32_t>(out.patterns.size()),
                               .extras_begin = static_cast<uint32_t>(out.literal_extras.size())});
     };
-    const auto ignores_marks = [&](uint32_t pattern) {
-      const auto& uses = patterns_[pattern].uses;
-      return std::any_of(uses.begin(), uses.end(),
-                         [](const PatternUse& use) { return use.marks == MarksMode::kIgnore; });
+    const auto loosest = [&](const std::vector<uint32_t>& patterns) {
+      constexpr MarksMode kFromLoosest[] = {MarksMode::kIgnore, MarksMode::kCompatible,
+                                            MarksMode::kConsistent};
+      for (const MarksMode mode : kFromLoosest) {
+        for (const uint32_t pattern : patterns) {
+          const auto& uses = patterns_[pattern].uses;
+          if (std::any_of(uses.begin(), uses.end(),
+                          [mode](const PatternUse& use) { return use.marks == mode; })) {
+            return mode;
+          }
+        }
+      }
+      return MarksMode::kStrict;
     };
     for (size_t i = 0; i < literals_.size(); ++i) {
       const LiteralDraft& draft = literals_[i];
-      record(static_cast<uint32_t>(texts_[i].size()),
-             std::any_of(draft.patterns.begin(), draft.patterns.end(), ignores_marks));
+      record(static_cast<uint32_t>(texts_[i].size()), loosest(draft.patterns));
       out.literal_rules.insert(out.literal_rules.end(), draft.rules.begin(), draft.rules.end());
       out.literal_extras.insert(out.literal_extras.end(), draft.extras.begin(), draft.extras.end());
       // Patterns of one literal stand in order of their writing: where occurrences are equal but
@@ -368,7 +376,7 @@ class Compiler {
         out.patterns.push_back(std::move(patterns_[pattern].phrase));
       }
     }
-    record(0, false);
+    record(0, MarksMode::kStrict);
     out.pattern_uses_begin.push_back(static_cast<uint32_t>(out.pattern_uses.size()));
   }
 

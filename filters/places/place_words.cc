@@ -78,29 +78,12 @@ void ForEachWord(std::string_view words, Visit visit) {
   }
 }
 
-bool HasVietnameseLetter(std::string_view text) {
-  // Ă Â Đ Ê Ô Ơ Ư and everything with a tone lie in these lead bytes of UTF-8; emoji and dashes do
-  // not (lead bytes 0xE2, 0xF0).
-  for (size_t i = 0; i + 1 < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto d = static_cast<unsigned char>(text[i + 1]);
-    if (c == 0xC3 || c == 0xC4 || c == 0xC5 || c == 0xC6) return true;
-    if (c == 0xE1 && d >= 0xBA) return true;
-    if (c == 0xCC || c == 0xCD) return true;  // combining marks
-  }
-  return false;
-}
-
 bool AllCapitals(std::string_view original) {
   return !original.empty() && std::none_of(original.begin(), original.end(),
                                            [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
 }  // namespace
-
-MarksHabit MarksHabitOf(std::string_view original) {
-  return HasVietnameseLetter(original) ? MarksHabit::kTypesMarks : MarksHabit::kTypesNone;
-}
 
 PlaceWords::PlaceWords() {
   for (const TypeRow& row : kTypes)

@@ -28,7 +28,14 @@ namespace keng::filters {
 
 inline constexpr size_t kOccurrencesMax = 256;
 
-enum class MarksMode : uint8_t { kCompatible, kStrict, kIgnore };
+// Which occurrences of a phrase count, by their evidence (filters/text/fold.h).
+enum class MarksMode : uint8_t {
+  kCompatible,  // all but conflicting
+  kConsistent,  // equal; what is compatible too where the writer leaves marks out: in a text that
+                // is typed without them (filters/text/marks_habit.h), and from a hashtag on
+  kStrict,  // equal
+  kIgnore,  // all
+};
 
 // One written expression.
 struct PhraseText {

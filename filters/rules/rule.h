@@ -81,6 +81,7 @@ enum class RuleOff : uint8_t { kDisabled, kPackExpired };
 struct Pack {
   std::string name, purpose, owner, legal_basis;
   absl::Time until = absl::InfiniteFuture();
+  MarksMode marks = MarksMode::kCompatible;  // of rules that say nothing else
   std::string path;
 };
 

@@ -183,8 +183,10 @@ class Explainer {
       case Aside::kCounts:
         break;
       case Aside::kMarks:
-        base::StrAppend(&words, occurrence.mode == MarksMode::kStrict ? " (strict asks for equal)"
-                                                                      : " (another word)");
+        base::StrAppend(&words, occurrence.marks == MarksEvidence::kConflicting ? " (another word)"
+                                : occurrence.mode == MarksMode::kStrict
+                                    ? " (strict asks for equal)"
+                                    : " (another word, in a text typed with marks)");
         break;
       case Aside::kExcept:
         base::StrAppend(&words, ", it is part of \"", occurrence.by, "\"");

@@ -7,7 +7,7 @@ namespace keng::filters {
 const std::vector<RuleKeys>& AllRuleKeys() {
   static const std::vector<RuleKeys> kKeys = {
       {"file", {"pack", "lists", "rules"}},
-      {"pack", {"name", "purpose", "owner", "until", "legal_basis", "lists"}},
+      {"pack", {"name", "purpose", "owner", "until", "legal_basis", "marks", "lists"}},
       {"rule", {"id",    "topic", "title",       "severity",      "status", "enabled",   "place",
                 "marks", "any",   "all",         "none",          "where",  "threshold", "scan",
                 "note",  "tests", "join_window", "reopen_window", "claim",  "verdict",   "answer"}},

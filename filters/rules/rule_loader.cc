@@ -87,6 +87,9 @@ absl::StatusOr<Pack> ParsePack(const base::Yaml& yaml, const std::string& path) 
   if (const base::Yaml* basis = yaml.Find("legal_basis")) {
     KENG_ASSIGN_OR_RETURN(pack.legal_basis, basis->String("pack: legal_basis"));
   }
+  if (const base::Yaml* marks = yaml.Find("marks")) {
+    KENG_ASSIGN_OR_RETURN(pack.marks, ParseMarksMode(*marks, "pack: marks"));
+  }
   return pack;
 }
 
@@ -371,7 +374,8 @@ class Load {
       overrides.push_back(change);
       used_.insert(change);
     }
-    KENG_ASSIGN_OR_RETURN(ParsedRule parsed, ParseRule(yaml, overrides, conditions));
+    const MarksMode marks = context.pack.has_value() ? context.pack->marks : MarksMode::kCompatible;
+    KENG_ASSIGN_OR_RETURN(ParsedRule parsed, ParseRule(yaml, overrides, marks, conditions));
     Rule& rule = parsed.rule;
     rule.file = path;
     if (context.pack.has_value()) rule.pack = context.pack->name;

@@ -203,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"UnknownPlace", WithRule("    place: require\n"), "5:12", "rule street: place",
          "is \"require\"", "did you mean \"required\"?"},
         {"UnknownMarks", WithRule("    marks: exact\n"), "5:12", "rule street: marks",
-         "is \"exact\"", "expected one of: compatible, strict, ignore"},
+         "is \"exact\"", "expected one of: compatible, consistent, strict, ignore"},
         {"NoteNoText", WithRule("    note: [a]\n"), "5:11", "rule street: note", "is a list",
          "expected text"},
         {"ThresholdNoMap", WithRule("    threshold: 3\n"), "5:16", "rule street: threshold",
@@ -283,6 +283,8 @@ INSTANTIATE_TEST_SUITE_P(
          "expected one of: any"},
         {"PlaceOfAny", WithAny("lộ, {place: any}"), "4:25", "rule street: place", "is \"any\"",
          "expected one of: named"},
+        {"PackMarks", "pack: {name: a, purpose: b, owner: c, until: 2030-01-01, marks: some}\n",
+         "1:65", "pack: marks", "expected one of: compatible, consistent, strict, ignore"},
         {"NumberWithMarks", WithAny("{number: any, marks: strict}"), "4:25", "rule street: number",
          "unknown key \"marks\"", "known are: number, not_near"},
         {"ExceptEmpty", WithAny("{phrase: lộ, except: []}"), "4:34", "rule street",
@@ -623,6 +625,24 @@ TEST_F(RuleFolderTest, APackIsItsFolder) {
   EXPECT_THAT(PhrasesOf(RuleOf(*files, "flood-street"), 0), ElementsAre("đường", "hẻm"));
   EXPECT_THAT(PhrasesOf(RuleOf(*files, "fire"), 0), ElementsAre("hỏa hoạn"))
       << "the file's own list wins over the pack's";
+}
+
+TEST_F(RuleFolderTest, TheMarksOfAPackAreThoseOfRulesThatSayNothingElse) {
+  const auto files = LoadRules(
+      {Write("one.yaml", WithLists("pack: {name: a, purpose: b, owner: c, until: 2027-12-31, "
+                                   "marks: consistent}\n") +
+                             "  - {id: own, topic: fire, marks: strict, any: [cháy]}\n"
+                             "  - {id: of-pack, topic: fire, any: [cháy]}\n")});
+  ASSERT_TRUE(files.ok()) << files.status();
+  const auto marks = [&](std::string_view id) {
+    return RuleOf(*files, id)
+        .when.children.front()
+        .children.front()
+        .term.set->phrases.front()
+        .marks;
+  };
+  EXPECT_EQ(marks("own"), MarksMode::kStrict);
+  EXPECT_EQ(marks("of-pack"), MarksMode::kConsistent);
 }
 
 TEST_F(RuleFolderTest, OneFileOfAPackBelongsToIt) {

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/strings.h"
-#include "stream/testing/temp_directory.h"
+#include "base/temporary_folder.h"
 
 namespace keng::stream {
 namespace {
@@ -98,8 +98,7 @@ class EmbeddedStreamsTest : public testing::Test {
   // Copies the directory as it is now: what kill -9 would leave.
   std::string Snapshot(const std::string& name) {
     const std::string to = directory_.path() + "/" + name;
-    std::filesystem::remove_all(to);
-    std::filesystem::copy(options_.directory, to, std::filesystem::copy_options::recursive);
+    base::CopyAsKilled(options_.directory, to);
     return to;
   }
   // The values of a stream's partition 0; an error ends it and is returned.
@@ -115,7 +114,7 @@ class EmbeddedStreamsTest : public testing::Test {
     }
   }
 
-  TempDirectory directory_;
+  base::TemporaryFolder directory_{"keng-stream"};
   base::FakeClock clock_;
   base::Metrics metrics_;
   EmbeddedOptions options_;
@@ -563,8 +562,7 @@ TEST_F(FullDiskTest, RefusesWritesAndGoesOnWhenThereIsSpace) {
       << "still full";
   EXPECT_EQ(*Values(StreamId::kInbox), acknowledged) << "reading goes on";
 
-  const std::string crashed = directory_.path() + "/crashed";
-  std::filesystem::copy(options_.directory, crashed, std::filesystem::copy_options::recursive);
+  const std::string crashed = Snapshot("crashed");
 
   std::filesystem::remove(disk_ + "/ballast");
   status = TryAppend(StreamId::kInbox, "desk", "after");

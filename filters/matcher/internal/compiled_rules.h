@@ -43,10 +43,10 @@ struct CompiledRules {
   // One record a literal and one at the end; the lists of literal i end where those of i + 1 begin.
   struct Literal {
     uint32_t bytes = 0;
-    bool any_marks = false;       // some rule takes it with whatever marks
-    uint32_t rules_begin = 0;     // in literal_rules
-    uint32_t patterns_begin = 0;  // in patterns
-    uint32_t extras_begin = 0;    // in literal_extras
+    MarksMode loosest = MarksMode::kStrict;  // of all uses of its patterns
+    uint32_t rules_begin = 0;                // in literal_rules
+    uint32_t patterns_begin = 0;             // in patterns
+    uint32_t extras_begin = 0;               // in literal_extras
   };
   std::vector<Literal> literals;
   std::vector<uint32_t> literal_rules;   // rules that need one of their literals, this among them

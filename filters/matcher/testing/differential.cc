@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 30> kWords = {
 constexpr std::array<std::string_view, 5> kRegexes = {"[0-9]+ ?cm", "ngập", "^con", "xe.{0,6}lộ",
                                                       "n.p"};
 constexpr std::array<std::string_view, 5> kBetween = {" ", " ", ", ", "\n", ""};
-constexpr std::array<std::string_view, 3> kMarks = {"compatible", "strict", "ignore"};
+constexpr std::array<std::string_view, 4> kMarks = {"compatible", "consistent", "strict", "ignore"};
 
 class Chooser {
  public:

@@ -53,7 +53,7 @@ struct Mention {
 
 struct Mentions {
   std::vector<Mention> mentions;  // by begin, not overlapping
-  MarksHabit habit = MarksHabit::kTypesNone;
+  MarksHabit habit = MarksHabit::kLeavesOut;
   // Where original byte `offset` stands.
   struct Position {
     size_t syllable = 0;

@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "filters/text/fold.h"
+#include "filters/text/marks_habit.h"
 #include "filters/text/phrase.h"
 
 namespace keng::filters {
@@ -38,10 +39,6 @@ struct PlaceWord {
   std::string type;     // the word of place in full: "phường" for "p"
   bool letter = false;  // one letter or an abbreviation: in capitals or before a full stop only
 };
-
-// Whether the writer of a text types marks at all.
-enum class MarksHabit : uint8_t { kTypesMarks, kTypesNone };
-MarksHabit MarksHabitOf(std::string_view original);
 
 class PlaceWords {
  public:

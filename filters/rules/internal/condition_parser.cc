@@ -37,11 +37,16 @@ std::string ConditionParser::What(std::string_view thing) const {
   return base::StrCat(subject_, ": ", thing);
 }
 
-absl::StatusOr<MarksMode> ConditionParser::ParseMarks(const base::Yaml& yaml) const {
-  return ParseWord<MarksMode>(yaml, What("marks"),
+absl::StatusOr<MarksMode> ParseMarksMode(const base::Yaml& yaml, std::string_view what) {
+  return ParseWord<MarksMode>(yaml, what,
                               {{"compatible", MarksMode::kCompatible},
+                               {"consistent", MarksMode::kConsistent},
                                {"strict", MarksMode::kStrict},
                                {"ignore", MarksMode::kIgnore}});
+}
+
+absl::StatusOr<MarksMode> ConditionParser::ParseMarks(const base::Yaml& yaml) const {
+  return ParseMarksMode(yaml, What("marks"));
 }
 
 absl::StatusOr<Condition> ConditionParser::ParseGroup(Condition::Kind kind, const base::Yaml& yaml,

@@ -41,6 +41,9 @@ struct LoadBudget {
   int64_t terms = 0;    // those inside a list again at each use of the list, as they are walked
 };
 
+// One of compatible, consistent, strict and ignore; `what` names it in the error.
+absl::StatusOr<MarksMode> ParseMarksMode(const base::Yaml& yaml, std::string_view what);
+
 class ConditionParser {
  public:
   // The arguments are borrowed and must outlive the parser.

@@ -30,8 +30,8 @@ bool IsId(std::string_view id) {
 // Parses the entries of one rule; every error names it.
 class RuleParser {
  public:
-  RuleParser(const base::Yaml& yaml, ConditionParser& conditions)
-      : yaml_(yaml), conditions_(conditions) {}
+  RuleParser(const base::Yaml& yaml, MarksMode marks, ConditionParser& conditions)
+      : yaml_(yaml), conditions_(conditions), marks_(marks) {}
 
   absl::StatusOr<ParsedRule> Parse(const std::vector<const base::Yaml*>& overrides) {
     if (!yaml_.is_map()) {
@@ -377,7 +377,7 @@ class RuleParser {
   const base::Yaml& yaml_;
   ConditionParser& conditions_;
   std::string subject_ = "a rule";
-  MarksMode marks_ = MarksMode::kCompatible;
+  MarksMode marks_;
   ParsedRule parsed_;
 };
 
@@ -385,8 +385,8 @@ class RuleParser {
 
 absl::StatusOr<ParsedRule> ParseRule(const base::Yaml& yaml,
                                      const std::vector<const base::Yaml*>& overrides,
-                                     ConditionParser& conditions) {
-  return RuleParser(yaml, conditions).Parse(overrides);
+                                     MarksMode marks, ConditionParser& conditions) {
+  return RuleParser(yaml, marks, conditions).Parse(overrides);
 }
 
 }  // namespace keng::filters

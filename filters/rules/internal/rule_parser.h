@@ -18,9 +18,10 @@ struct ParsedRule {
 };
 
 // `overrides` are the maps of local changes to this rule; a later one wins over an earlier one.
+// `marks` holds for a rule that says nothing else.
 absl::StatusOr<ParsedRule> ParseRule(const base::Yaml& yaml,
                                      const std::vector<const base::Yaml*>& overrides,
-                                     ConditionParser& conditions);
+                                     MarksMode marks, ConditionParser& conditions);
 
 }  // namespace keng::filters
 
