@@ -33,8 +33,8 @@ enum class MarksMode : uint8_t {
   kCompatible,  // all but conflicting
   kConsistent,  // equal; what is compatible too where the writer leaves marks out: in a text that
                 // is typed without them (filters/text/marks_habit.h), and from a hashtag on
-  kStrict,  // equal
-  kIgnore,  // all
+  kStrict,      // equal
+  kIgnore,      // all
 };
 
 // One written expression.
