@@ -194,9 +194,10 @@ void Matcher::State::PutAside(const FoldedText& folded) {
     const CompiledRules::Literal& next = rules.literals[hits[i].literal + 1];
     if (literal.loosest == MarksMode::kIgnore || literal.rules_begin == next.rules_begin) continue;
     const uint32_t begin = hits[i].end - literal.bytes;
+    const std::string_view marks(rules.marks);
     bool fits = false;
-    for (uint32_t p = literal.patterns_begin; !fits && p < next.patterns_begin; ++p) {
-      const MarksEvidence evidence = CompareMarks(rules.patterns[p], folded, begin);
+    for (uint32_t m = literal.marks_begin; !fits && m < next.marks_begin; m += literal.bytes) {
+      const MarksEvidence evidence = CompareMarks(marks.substr(m, literal.bytes), folded, begin);
       fits = MarksFit(literal.loosest, evidence, folded, begin);
     }
     put_aside[i] = fits ? 0 : 1;

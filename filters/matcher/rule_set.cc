@@ -342,6 +342,7 @@ class Compiler {
                               .loosest = loosest,
                               .rules_begin = static_cast<uint32_t>(out.literal_rules.size()),
                               .patterns_begin = static_cast<uint32_t>(out.patterns.size()),
+                              .marks_begin = static_cast<uint32_t>(out.marks.size()),
                               .extras_begin = static_cast<uint32_t>(out.literal_extras.size())});
     };
     const auto loosest = [&](const std::vector<uint32_t>& patterns) {
@@ -373,6 +374,7 @@ class Compiler {
         out.pattern_uses_begin.push_back(static_cast<uint32_t>(out.pattern_uses.size()));
         const auto& uses = patterns_[pattern].uses;
         out.pattern_uses.insert(out.pattern_uses.end(), uses.begin(), uses.end());
+        out.marks.append(patterns_[pattern].phrase.marks());
         out.patterns.push_back(std::move(patterns_[pattern].phrase));
       }
     }

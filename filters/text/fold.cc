@@ -64,6 +64,7 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
   out.original_ = original;
   out.map_.clear();
   out.mapped_ = 0;
+  out.places_.Clear();
   out.path_ = path_;
   switch (path_) {
     case FoldPath::kScalar:
@@ -71,7 +72,7 @@ void Folder::Fold(std::string_view original, FoldedText& out) {
       out.size_ = out.buffer_.size();
       break;
     case FoldPath::kFastest:
-      out.size_ = scratch_->vectors.Fold(original, scratch_->chunks, out.buffer_);
+      out.size_ = scratch_->vectors.Fold(original, scratch_->chunks, out.buffer_, out.places_);
       break;
   }
 }
@@ -100,6 +101,12 @@ std::array<char, kPlainEnd> MakePlainTable() {
   }
   table['@'] = kAsk;  // a mention is dropped whole
   return table;
+}
+
+// Of the character whose first byte this is.
+uint32_t CharacterBytes(char first) {
+  const auto lead = static_cast<unsigned char>(first);
+  return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 }
 
 // At the byte that makes an address of what stands before it ("http://", "www."), which is dropped
@@ -151,6 +158,21 @@ bool MapPlain(std::string_view original, std::string_view folded, size_t end, ui
 
 }  // namespace
 
+FoldedText::Characters::Characters(const FoldedText& text, uint32_t begin)
+    : text_(text), at_(begin) {
+  if (!text.places_.empty()) walk_.emplace(text.places_, begin);
+}
+
+Span FoldedText::Characters::Next() {
+  if (!walk_.has_value()) {
+    const uint32_t at = at_++;
+    return text_.Original(at, at + 1);
+  }
+  const uint32_t at = walk_->Next();
+  if (at >= text_.original_.size()) return {};
+  return {at, at + CharacterBytes(text_.original_[at])};
+}
+
 void FoldedText::MapTo(uint32_t end) const {
   if (map_.size() >= end) return;
   if (path_ == FoldPath::kFastest && MapPlain(original_, text(), end, mapped_, map_)) return;
@@ -166,6 +188,11 @@ Span FoldedText::Original(uint32_t begin, uint32_t end) const {
   while (begin < end && (folded[begin] == ' ' || folded[begin] == '|')) ++begin;
   while (begin < end && (folded[end - 1] == ' ' || folded[end - 1] == '|')) --end;
   if (begin == end) return {};
+  if (!places_.empty()) {
+    const uint32_t last = text_internal::FoldedPlaces::Walk(places_, end - 1).Next();
+    return {text_internal::FoldedPlaces::Walk(places_, begin).Next(),
+            last + CharacterBytes(original_[last])};
+  }
   MapTo(end);
   return {map_[begin].begin, map_[end - 1].end};
 }

@@ -20,9 +20,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "filters/text/internal/folded_places.h"
 
 namespace keng::filters {
 
@@ -56,6 +59,20 @@ class FoldedText {
   // to `end`, once, or a slow fold of the text.
   // REQUIRES: begin <= end <= text().size().
   Span Original(uint32_t begin, uint32_t end) const;
+  // Goes from the original character of one folded byte to that of the next, from `begin` on; cheap
+  // where most texts are concerned. What it gives for spaces means nothing.
+  // REQUIRES: no space stands at `begin`; at most as many calls of Next() as there are folded
+  // bytes.
+  class Characters {
+   public:
+    Characters(const FoldedText& text, uint32_t begin);
+    Span Next();
+
+   private:
+    const FoldedText& text_;
+    uint32_t at_;
+    std::optional<text_internal::FoldedPlaces::Walk> walk_;
+  };
   // Syllables are numbered from 0. The syllable that contains folded byte `offset` (a space belongs
   // to the one after it). Counts, so costs O(offset).
   // REQUIRES: offset < text().size().
@@ -71,6 +88,7 @@ class FoldedText {
   std::string buffer_ = " ";
   size_t size_ = 1;
   FoldPath path_ = FoldPath::kFastest;
+  text_internal::FoldedPlaces places_;  // unless it is empty; then map_
   // Original bytes of the first folded bytes, as far as was asked for, and how much of the original
   // they come from. A space has an empty span.
   mutable std::vector<Span> map_;

@@ -39,7 +39,8 @@ absl::StatusOr<Phrase> Phrase::Parse(std::string_view written) {
   Phrase phrase;
   phrase.written_ = written;
   phrase.literal_ = " ";
-  phrase.qualities_.assign(1, '\0');
+  phrase.marks_.assign(1, '\0');
+  uint8_t tone = 0;
   Folder folder(FoldPath::kScalar);
   FoldedText folded;
   const auto append = [&](std::string_view part) {
@@ -50,18 +51,15 @@ absl::StatusOr<Phrase> Phrase::Parse(std::string_view written) {
       const char c = text[i];
       phrase.literal_.push_back(c);
       if (c == ' ') {
-        phrase.qualities_.push_back(0);
-        continue;
-      }
-      if (text[i - 1] == ' ') {
-        phrase.tones_.push_back(0);
+        phrase.marks_.push_back(static_cast<char>(tone));
+        tone = 0;
         ++phrase.syllables_;
+        continue;
       }
       LetterMarks marks{c, 0};
       if (IsAsciiLetter(c)) marks = ReadMarks(part, folded.Original(i, i + 1), c);
-      phrase.qualities_.push_back(marks.quality);
-      phrase.tones_.back() =
-          static_cast<char>(JoinTones(static_cast<uint8_t>(phrase.tones_.back()), marks.tone));
+      phrase.marks_.push_back(marks.quality);
+      tone = JoinTones(tone, marks.tone);
     }
   };
   folder.Fold(written, folded);
@@ -86,29 +84,27 @@ absl::StatusOr<Phrase> Phrase::Parse(std::string_view written) {
   return phrase;
 }
 
-MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text, uint32_t folded_begin) {
-  KENG_CHECK(folded_begin <= text.text().size() &&
-                 text.text().substr(folded_begin, phrase.literal_.size()) == phrase.literal_,
-             "the literal of the phrase does not stand at ", folded_begin);
+MarksEvidence CompareMarks(std::string_view marks, const FoldedText& text, uint32_t folded_begin) {
+  const std::string_view folded = text.text().substr(folded_begin, marks.size());
+  FoldedText::Characters characters(text, folded_begin + 1);
   MarksEvidence worst = MarksEvidence::kEqual;
-  size_t syllable = 0;
   bool any = false;
   bool missing = false;
   uint8_t tone = 0;
-  for (uint32_t i = 1; i < phrase.literal_.size(); ++i) {
-    const char c = phrase.literal_[i];
+  for (size_t i = 1; i < folded.size(); ++i) {
+    const char c = folded[i];
     if (c != ' ') {
+      const Span span = characters.Next();
       if (!IsAsciiLetter(c)) continue;
-      const uint32_t at = folded_begin + i;
-      const LetterMarks marks = ReadMarks(text.original(), text.Original(at, at + 1), c);
-      const char wanted = phrase.qualities_[i];
-      tone = JoinTones(tone, marks.tone);
-      any |= marks.quality != c;
-      missing |= marks.quality != wanted;
-      if (marks.quality != c && marks.quality != wanted) return MarksEvidence::kConflicting;
+      LetterMarks typed{c, 0};
+      if (span.end - span.begin > 1) typed = ReadMarks(text.original(), span, c);
+      tone = JoinTones(tone, typed.tone);
+      any |= typed.quality != c;
+      missing |= typed.quality != marks[i];
+      if (typed.quality != c && typed.quality != marks[i]) return MarksEvidence::kConflicting;
       continue;
     }
-    const auto wanted = static_cast<uint8_t>(phrase.tones_[syllable++]);
+    const auto wanted = static_cast<uint8_t>(marks[i]);
     if (tone != 0 && tone != wanted) return MarksEvidence::kConflicting;
     any |= tone != 0;
     missing |= tone != wanted;
@@ -119,8 +115,16 @@ MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text, uint32_
     any = false;
     missing = false;
     tone = 0;
+    if (i + 1 < folded.size()) characters.Next();
   }
   return worst;
+}
+
+MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text, uint32_t folded_begin) {
+  KENG_CHECK(folded_begin <= text.text().size() &&
+                 text.text().substr(folded_begin, phrase.literal().size()) == phrase.literal(),
+             "the literal of the phrase does not stand at ", folded_begin);
+  return CompareMarks(phrase.marks(), text, folded_begin);
 }
 
 }  // namespace keng::filters

@@ -39,24 +39,25 @@ class Phrase {
   const std::string& literal() const { return literal_; }
   uint32_t syllables() const { return syllables_; }
 
+  // What CompareMarks needs, as long as literal(): for each letter the letter with its quality
+  // (internal/marks.h), for each space the tone of the syllable before it.
+  const std::string& marks() const { return marks_; }
+
  private:
-  friend MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text,
-                                    uint32_t folded_begin);
   Phrase() = default;
 
   std::string written_;
   std::string literal_;
   uint32_t syllables_ = 0;
-  // For each byte of literal_: the letter with its quality (marks.h), 0 for spaces; and for each
-  // syllable its tone.
-  std::string qualities_;
-  std::string tones_;
+  std::string marks_;
 };
 
 // The evidence of the occurrence of phrase.literal() at folded_begin, the offset of its leading
 // space; the worst of its syllables. Costs a look at the original bytes: for hits only.
 // REQUIRES: text.text().substr(folded_begin, phrase.literal().size()) == phrase.literal().
 MarksEvidence CompareMarks(const Phrase& phrase, const FoldedText& text, uint32_t folded_begin);
+// The same for Phrase::marks(), wherever the caller keeps them.
+MarksEvidence CompareMarks(std::string_view marks, const FoldedText& text, uint32_t folded_begin);
 
 }  // namespace keng::filters
 

@@ -46,12 +46,16 @@ struct CompiledRules {
     MarksMode loosest = MarksMode::kStrict;  // of all uses of its patterns
     uint32_t rules_begin = 0;                // in literal_rules
     uint32_t patterns_begin = 0;             // in patterns
+    uint32_t marks_begin = 0;                // in marks
     uint32_t extras_begin = 0;               // in literal_extras
   };
   std::vector<Literal> literals;
   std::vector<uint32_t> literal_rules;   // rules that need one of their literals, this among them
   std::vector<uint32_t> literal_extras;  // the caller's ids
   std::vector<Phrase> patterns;          // by literal
+  // Phrase::marks() of the patterns, in their order: a literal's patterns have its length, and most
+  // hits need nothing else of them.
+  std::string marks;
   std::vector<uint32_t> pattern_uses_begin;
   std::vector<PatternUse> pattern_uses;
 

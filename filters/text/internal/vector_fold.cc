@@ -286,7 +286,11 @@ std::string_view VectorTargetName() { return hwy::TargetName(HWY_DYNAMIC_DISPATC
 
 bool VectorFolder::Available() { return HWY_DYNAMIC_DISPATCH(Target)() != HWY_SCALAR; }
 
-size_t VectorFolder::Fold(std::string_view original, ChunkFolder& chunks, std::string& buffer) {
+size_t VectorFolder::Fold(std::string_view original, ChunkFolder& chunks, std::string& buffer,
+                          FoldedPlaces& places) {
+  static_assert(FoldedPlaces::kBlock == kBlock);
+  places.Clear();
+  bool left_to_scalar = false;
   static_assert(kBlock == kBlockBytes);
   const size_t blocks = (original.size() + kBlock - 1) / kBlock;
   const size_t padded = blocks * kBlock;
@@ -325,6 +329,8 @@ size_t VectorFolder::Fold(std::string_view original, ChunkFolder& chunks, std::s
       const uint64_t bits = masks.keep & BitsFrom(begin) & ~BitsFrom(end);
       size += pack(codes + base, bits, reinterpret_cast<uint8_t*>(buffer.data()) + size);
     };
+    left_to_scalar = left_to_scalar || masks.bail != 0;
+    if (!left_to_scalar) places.AddBlock(masks.keep);
     while (masks.bail != 0) {
       const auto lane = static_cast<size_t>(std::countr_zero(masks.bail));
       const uint64_t ends_before = masks.chunk_ends & BitsFrom(from) & ~BitsFrom(lane);
@@ -362,6 +368,7 @@ size_t VectorFolder::Fold(std::string_view original, ChunkFolder& chunks, std::s
     }
   }
   if (buffer[size - 1] != ' ') buffer[size++] = ' ';
+  if (left_to_scalar) places.Clear();
   return size;
 }
 

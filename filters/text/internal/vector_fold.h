@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "filters/text/internal/chunk_fold.h"
+#include "filters/text/internal/folded_places.h"
 
 namespace keng::filters::text_internal {
 
@@ -32,8 +33,10 @@ class VectorFolder {
   static bool Available();
 
   // Folds `original` into buffer[0, result); the buffer grows as needed and is longer than what is
-  // used of it.
-  size_t Fold(std::string_view original, ChunkFolder& chunks, std::string& buffer);
+  // used of it. `places` is told where the folded bytes come from, when no chunk needed the scalar
+  // fold; else it is cleared.
+  size_t Fold(std::string_view original, ChunkFolder& chunks, std::string& buffer,
+              FoldedPlaces& places);
 
  private:
   static constexpr size_t kBlock = 64;
