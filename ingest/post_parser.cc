@@ -224,6 +224,8 @@ std::optional<std::string_view> Inside(std::string_view token) {
 }  // namespace
 
 struct PostParser::State {
+  Rfc3339Reader times;  // of ParseBrief
+
   // Returns the string that `token` stands for: into the JSON when it has no escapes, else into
   // `unescaped`, which was given room for all of it before, so that earlier views stay valid.
   DropReason String(std::string_view token, std::string_view& value) {
@@ -550,7 +552,7 @@ bool PostParser::ParseBrief(std::string_view text, Brief& brief) {
     return false;
   }
   if (brief.text.size() > kTextBytesMax) return false;
-  const std::optional<absl::Time> time = ParseRfc3339(created);
+  const std::optional<absl::Time> time = state.times.Parse(created);
   if (!time.has_value()) return false;
   brief.created_at = *time;
   bool edit = false;

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <string>
 
@@ -272,6 +273,29 @@ TEST(Rfc3339, AcceptsAndRefuses) {
         "2026-11-24T05:06:07+07:0", "2026-11-24T05:06:07+24:00", "2026-11-24T05:06:07Zx",
         "2O26-11-24T05:06:07Z", "2026/11/24T05:06:07Z"})
     EXPECT_FALSE(ParseRfc3339(bad).has_value()) << bad;
+}
+
+// One byte of a canonical time changed, again and again, and the date from time to time.
+TEST(Rfc3339, TheReaderSaysWhatTheParserSays) {
+  std::mt19937 random(1);
+  Rfc3339Reader reader;
+  std::string text = "2026-11-24T05:06:07.089Z";
+  constexpr std::string_view kBytes = "0123456789-T:.Z+ ";
+  int parsed = 0;
+  for (int i = 0; i < 50'000; ++i) {
+    std::string changed = text;
+    for (uint32_t n = random() % 3; n > 0; --n) {
+      changed[random() % changed.size()] = kBytes[random() % kBytes.size()];
+    }
+    const auto time = ParseRfc3339(changed);
+    ASSERT_EQ(reader.Parse(changed), time) << changed;
+    if (!time.has_value()) continue;
+    ++parsed;
+    if (random() % 8 == 0 && changed.back() == 'Z') text = changed;
+  }
+  EXPECT_GT(parsed, 10'000);
+  EXPECT_EQ(reader.Parse("2016-12-31T23:59:60.000Z"), absl::FromUnixSeconds(1483228800));
+  EXPECT_EQ(reader.Parse("2016-12-31T23:59:60.000Z"), absl::FromUnixSeconds(1483228800));
 }
 
 TEST(Rfc3339, WritesWhatAbslWrites) {

@@ -1,6 +1,7 @@
 #include "ingest/rfc3339.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include "base/check.h"
 
@@ -107,6 +108,28 @@ std::optional<absl::Time> ParseRfc3339(std::string_view text) {
   const int64_t seconds =
       DaysFromCivil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - *offset;
   return absl::FromUnixSeconds(seconds) + absl::Nanoseconds(nanoseconds);
+}
+
+std::optional<absl::Time> Rfc3339Reader::Parse(std::string_view text) {
+  constexpr size_t kSize = 24;  // "2026-11-24T05:06:07.089Z"
+  const bool canonical = text.size() == kSize && text[13] == ':' && text[16] == ':' &&
+                         text[19] == '.' && text[23] == 'Z';
+  if (!canonical) return ParseRfc3339(text);
+  const char* at = text.data();
+  const int hour = Digits(at + 11, 2), minute = Digits(at + 14, 2), second = Digits(at + 17, 2);
+  const int millisecond = Digits(at + 20, 3);
+  const bool in_range = hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 &&
+                        second <= 60 && millisecond >= 0;
+  if (!in_range) return std::nullopt;
+  const absl::Duration of_day =
+      absl::Milliseconds(((hour * 60 + minute) * 60 + second) * int64_t{1000} + millisecond);
+  if (std::memcmp(at, date_, sizeof(date_)) == 0) return midnight_ + of_day;
+  const std::optional<absl::Time> time = ParseRfc3339(text);
+  if (time.has_value()) {
+    std::memcpy(date_, at, sizeof(date_));
+    midnight_ = *time - of_day;
+  }
+  return time;
 }
 
 void AppendRfc3339(absl::Time time, std::string& out) {

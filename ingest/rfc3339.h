@@ -17,6 +17,17 @@ namespace keng::ingest {
 // counts as the second after :59.
 std::optional<absl::Time> ParseRfc3339(std::string_view text);
 
+// ParseRfc3339 for times that are mostly of one day and in the form of AppendRfc3339: what is said
+// of a date is kept for the next. One thread.
+class Rfc3339Reader {
+ public:
+  std::optional<absl::Time> Parse(std::string_view text);
+
+ private:
+  char date_[11] = {};  // "2026-11-24T"
+  absl::Time midnight_;
+};
+
 // Appends "2026-11-24T05:06:07.089Z": UTC, always milliseconds, rounded down. REQUIRES: the year is
 // 0 to 9999.
 void AppendRfc3339(absl::Time time, std::string& out);
