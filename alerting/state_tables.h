@@ -27,7 +27,7 @@
 namespace keng::alerting {
 
 // Goes up with any change to a table or a row; the store then refuses what an older program wrote.
-inline constexpr std::string_view kStateLayout = "alerting/1";
+inline constexpr std::string_view kStateLayout = "alerting/2";
 
 // On disk: never reused.
 namespace table {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/stable_hash.h"
 
 namespace keng::store {
 namespace {
@@ -35,6 +36,9 @@ void AppendBandKey(std::string_view scope, size_t band, uint32_t key, std::strin
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(key >> shift);
 }
 
+// What is known of a band, by the key of its entries without their id.
+uint64_t BandHash(std::string_view prefix) { return base::StableHash128(prefix).high; }
+
 }  // namespace
 
 BandKeys MinHashBands(absl::Span<const uint32_t> set) {
@@ -61,12 +65,16 @@ BandKeys MinHashBands(absl::Span<const uint32_t> set) {
 }
 
 void SignatureIndex::Add(Changes& changes, std::string_view scope, const BandKeys& bands,
-                         std::string_view id) const {
+                         std::string_view id) {
+  KENG_CHECK(id.size() <= UINT8_MAX, id);
+  // The value says where the id begins: scopes are of any length.
+  const std::string id_bytes(1, static_cast<char>(id.size()));
   std::string key;
   for (size_t band = 0; band < bands.size(); ++band) {
     AppendBandKey(scope, band, bands[band], key);
+    known_.insert(BandHash(key));
     key += id;
-    changes.Put(table_, key, "");
+    changes.Put(table_, key, id_bytes);
   }
 }
 
@@ -80,15 +88,32 @@ void SignatureIndex::Remove(Changes& changes, std::string_view scope, const Band
   }
 }
 
+absl::Status SignatureIndex::KnowBands(const View& view) {
+  if (is_known_ && known_.size() <= 2 * known_of_table_ + kSpareBands) return absl::OkStatus();
+  known_.clear();
+  KENG_RETURN_IF_ERROR(view.Scan(table_, "", "", [&](std::string_view key, std::string_view value) {
+    const size_t id_bytes = value.empty() ? key.size() : static_cast<uint8_t>(value[0]);
+    KENG_CHECK(id_bytes < key.size(), "an entry of a signature index with ", value.size(),
+               " bytes");
+    known_.insert(BandHash(key.substr(0, key.size() - id_bytes)));
+    return Visit::kContinue;
+  }));
+  is_known_ = true;
+  known_of_table_ = known_.size();
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> SignatureIndex::Candidates(const View& view,
                                                                     std::string_view scope,
                                                                     const BandKeys& bands,
                                                                     size_t ids_max,
-                                                                    size_t scan_max) const {
+                                                                    size_t scan_max) {
+  KENG_RETURN_IF_ERROR(KnowBands(view));
   std::map<std::string, size_t, std::less<>> shared;
   std::string prefix;
   for (size_t band = 0; band < bands.size(); ++band) {
     AppendBandKey(scope, band, bands[band], prefix);
+    if (!known_.contains(BandHash(prefix))) continue;
     size_t seen = 0;
     KENG_RETURN_IF_ERROR(
         view.ScanPrefix(table_, prefix, [&](std::string_view key, std::string_view) {

@@ -64,7 +64,7 @@ TEST(MinHash, TheIndexKnowsItsScopeAndForgets) {
   auto store = Store::Open({.path = folder.path(), .layout = "test/1"}, clock, nullptr);
   ASSERT_TRUE(store.ok()) << store.status();
   const auto changes = (*store)->NewChanges();
-  const SignatureIndex index(1);
+  SignatureIndex index(1);
   std::mt19937 random(3);
   const auto [a, near_a] = Pair(random, 100, 0.8);
   const auto [far_one, other] = Pair(random, 100, 0.0);
@@ -83,13 +83,41 @@ TEST(MinHash, TheIndexKnowsItsScopeAndForgets) {
   EXPECT_THAT(find("s", near_a), IsEmpty());
 }
 
+// What is known in memory is what the table has, whoever wrote it, and stays bounded.
+TEST(MinHash, TheIndexIsReadFromTheTable) {
+  const base::TemporaryFolder folder("keng-minhash");
+  const base::FakeClock clock(absl::FromUnixSeconds(1'760'000'000));
+  auto store = Store::Open({.path = folder.path(), .layout = "test/1"}, clock, nullptr);
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto changes = (*store)->NewChanges();
+  std::mt19937 random(3);
+  const auto [a, near_a] = Pair(random, 100, 0.8);
+  SignatureIndex(1).Add(*changes, "scope of some length", MinHashBands(a), "an id of some length");
+  ASSERT_TRUE((*store)->Commit(*changes).ok());
+  SignatureIndex index(1);
+  const auto ids = index.Candidates(*changes, "scope of some length", MinHashBands(near_a), 10, 10);
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_THAT(*ids, ElementsAre("an id of some length"));
+  EXPECT_EQ(index.bands_known(), kMinHashBands);
+  // Many come and go: the bound holds, and what is left is still found.
+  for (int i = 0; i < 6000; ++i) {
+    const auto [set, ignored] = Pair(random, 20, 0.5);
+    index.Add(*changes, "s", MinHashBands(set), "x");
+    index.Remove(*changes, "s", MinHashBands(set), "x");
+  }
+  EXPECT_GT(index.bands_known(), 250'000u);
+  EXPECT_THAT(*index.Candidates(*changes, "scope of some length", MinHashBands(near_a), 10, 10),
+              ElementsAre("an id of some length"));
+  EXPECT_EQ(index.bands_known(), kMinHashBands);
+}
+
 TEST(MinHash, CandidatesAreBoundedAndTheNearestComeFirst) {
   const base::TemporaryFolder folder("keng-minhash");
   const base::FakeClock clock(absl::FromUnixSeconds(1'760'000'000));
   auto store = Store::Open({.path = folder.path(), .layout = "test/1"}, clock, nullptr);
   ASSERT_TRUE(store.ok()) << store.status();
   const auto changes = (*store)->NewChanges();
-  const SignatureIndex index(1);
+  SignatureIndex index(1);
   std::mt19937 random(3);
   const auto [a, near_a] = Pair(random, 100, 0.5);
   for (int i = 0; i < 100; ++i) {

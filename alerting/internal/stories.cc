@@ -95,7 +95,7 @@ std::string Stories::ScopeOf(std::string_view desk, const filters::HitRecord& hi
 }
 
 absl::StatusOr<std::optional<Stories::Found>> Stories::Find(const std::string& scope,
-                                                            const filters::HitRecord& hit) const {
+                                                            const filters::HitRecord& hit) {
   KENG_ASSIGN_OR_RETURN(std::optional<Found> found, FindByText(scope, hit));
   if (found) return found;
   if (hit.hit.topic == kRumour) return FindByKey(scope, RuleKey(hit.hit.rule));
@@ -111,8 +111,8 @@ absl::StatusOr<std::optional<Stories::Found>> Stories::Find(const std::string& s
   return std::nullopt;
 }
 
-absl::StatusOr<std::optional<Stories::Found>> Stories::FindByText(
-    const std::string& scope, const filters::HitRecord& hit) const {
+absl::StatusOr<std::optional<Stories::Found>> Stories::FindByText(const std::string& scope,
+                                                                  const filters::HitRecord& hit) {
   if (hit.sketch.shingles.empty()) return std::nullopt;
   KENG_ASSIGN_OR_RETURN(
       const std::vector<std::string> ids,

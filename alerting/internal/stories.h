@@ -27,7 +27,7 @@ class Stories {
   static std::string ScopeOf(std::string_view desk, const filters::HitRecord& hit);
   // The incident that the hit belongs to; nullopt: it opens one.
   absl::StatusOr<std::optional<Found>> Find(const std::string& scope,
-                                            const filters::HitRecord& hit) const;
+                                            const filters::HitRecord& hit);
 
   // A new incident without posts, indexed.
   absl::StatusOr<IncidentRow> Open(std::string_view desk, const std::string& scope,
@@ -59,7 +59,7 @@ class Stories {
 
  private:
   absl::StatusOr<std::optional<Found>> FindByText(const std::string& scope,
-                                                  const filters::HitRecord& hit) const;
+                                                  const filters::HitRecord& hit);
   absl::StatusOr<std::optional<Found>> FindByKey(const std::string& scope,
                                                  std::string_view join_key) const;
   absl::StatusOr<int64_t> CountAuthor(const IncidentRow& incident, std::string_view author,
@@ -67,7 +67,7 @@ class Stories {
   absl::Status TakeFirst(IncidentRow& incident);
 
   FoldState& fold_;
-  const store::SignatureIndex signatures_;
+  store::SignatureIndex signatures_;
 };
 
 }  // namespace keng::alerting
