@@ -159,6 +159,10 @@ class Masker {
         ++group.digits;
       }
       group.end = at;
+      if (run.size > 0 && group.first + group.digits > Run::kDigitsMax) {
+        run.digits_size = group.first;  // not all of it was kept: it begins the next run
+        break;
+      }
       run.groups[run.size++] = group;
       run.end = at;
       if (run.digits_size == Run::kDigitsMax) break;

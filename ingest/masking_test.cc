@@ -283,6 +283,20 @@ TEST(Masking, PrescanSaysNoOnlyWhenThereIsNothing) {
     }
 }
 
+// A row of numbers longer than what is looked at together: what stands at its end is masked all
+// the same, wherever the row is cut.
+TEST(Masking, LongRowsOfDigitsAreLookedAtInPieces) {
+  for (size_t before = 60; before < 140; ++before) {
+    for (const std::string_view number : {"130125840", "0912345678", "079203001234"}) {
+      std::string text = base::StrCat(std::string(before, '4'), "..", number, ".");
+      MaskPersonalData(text);
+      EXPECT_EQ(text, base::StrCat(std::string(before, '4'), "..",
+                                   std::string(number.size(), '*'), "."))
+          << before;
+    }
+  }
+}
+
 TEST(Masking, KeepsLengthAndIsIdempotent) {
   const std::vector<std::string> pieces = {
       "0912", "345",       "678",       "0",      "9",   "84",   "+",      "(",   ")",      " ",
