@@ -86,4 +86,13 @@ void AppendHitLine(const Hit& hit, std::string& out) {
   out += "]}";
 }
 
+const std::vector<std::string_view>& Topics() {
+  static const std::vector<std::string_view> kTopics = {
+      "flooding",     "road-damage",  "bridge",    "pavement",     "rubbish",
+      "water-outage", "power-outage", "pollution", "erosion",      "traffic-accident",
+      "fire",         "epidemic",     "drugs",     "online-fraud", "animals",
+      "other",        "rumour"};
+  return kTopics;
+}
+
 }  // namespace keng::filters

@@ -48,6 +48,9 @@ struct Hit {
 // {"post","rule","topic","cell","place","reason","spans":[{"begin","end","phrase","marks"}]}
 void AppendHitLine(const Hit& hit, std::string& out);
 
+// The closed list of topics (design section 5), in its order.
+const std::vector<std::string_view>& Topics();
+
 }  // namespace keng::filters
 
 #endif  // KENG_FILTERS_HIT_H_

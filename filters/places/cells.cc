@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/strings.h"
 #include "base/yaml.h"
+#include "filters/hit.h"
 
 namespace keng::filters {
 namespace {
@@ -30,11 +31,12 @@ bool WellFormedAccount(std::string_view account) {
                       [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; });
 }
 
-bool WellFormedTopic(std::string_view topic) {
-  return !topic.empty() && topic.size() <= 64 &&
-         std::all_of(topic.begin(), topic.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+std::string UnknownTopic(std::string_view topic) {
+  std::string message = StrCat("topic \"", topic, "\": there is none; expected one of: ");
+  for (const std::string_view known : Topics()) {
+    base::StrAppend(&message, known == Topics().front() ? "" : ", ", known);
+  }
+  return message;
 }
 
 }  // namespace
@@ -130,8 +132,8 @@ absl::Status CellsBuilder::AddCell(const Yaml& node) {
   if (const Yaml* topics = node.Find("topics")) {
     KENG_ASSIGN_OR_RETURN(entry.cell.topics, topics->Strings("topics"));
     for (const std::string& topic : entry.cell.topics)
-      if (!WellFormedTopic(topic))
-        return topics->Error(StrCat("topic \"", topic, "\": expected a topic such as flooding"));
+      if (std::find(Topics().begin(), Topics().end(), topic) == Topics().end())
+        return topics->Error(UnknownTopic(topic));
     std::sort(entry.cell.topics.begin(), entry.cell.topics.end());
   }
   const auto [other, fresh] = index_.emplace(entry.cell.code, static_cast<int>(entries_.size()));

@@ -91,9 +91,9 @@ TEST(CellsTest, ErrorsOfACellSayWhereWhatAndWhatToDo) {
        "5: cell 30307/khom-5 lies under itself, by way of its parents; mend in:"},
       {"{code: 30307/khom-5, topics: {a: b}}", "34: topics is a map; expected a list of texts"},
       {"{code: 30307/khom-5, topics: [fire, Flooding]}",
-       "34: topic \"Flooding\": expected a topic such as flooding"},
+       "34: topic \"Flooding\": there is none; expected one of: flooding, road-damage"},
       {R"({code: 30307/khom-5, topics: [""]})",
-       "34: topic \"\": expected a topic such as flooding"},
+       "34: topic \"\": there is none; expected one of: flooding, road-damage"},
   };
   for (const auto& [cell, message] : cases)
     EXPECT_EQ(ErrorOf(base::StrCat(kCells, "  - ", cell)), "c.yaml:5:" + message) << cell;

@@ -4,15 +4,6 @@
 
 namespace keng::filters {
 
-const std::vector<std::string_view>& Topics() {
-  static const std::vector<std::string_view> kTopics = {
-      "flooding",     "road-damage",  "bridge",    "pavement",     "rubbish",
-      "water-outage", "power-outage", "pollution", "erosion",      "traffic-accident",
-      "fire",         "epidemic",     "drugs",     "online-fraud", "animals",
-      "other",        "rumour"};
-  return kTopics;
-}
-
 bool PlaceNeedHolds(PlaceNeed need, RouteReason reason) {
   if (reason == RouteReason::kElsewhere) return true;
   switch (need) {

@@ -18,9 +18,6 @@
 
 namespace keng::filters {
 
-// The closed list of topics (design section 5), in its order.
-const std::vector<std::string_view>& Topics();
-
 // What a rule asks of a post's place before a match becomes a hit.
 enum class PlaceNeed : uint8_t {
   kOptional,

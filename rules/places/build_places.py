@@ -50,6 +50,10 @@ GONE_DISTRICTS = [("Thành phố Hồ Chí Minh", "Quận 2"), ("Thành phố H�
                   ("Thành phố Hà Nội", "Huyện Từ Liêm"), ("Thành phố Hà Nội", "Thành phố Hà Tây"),
                   ("Tỉnh Bà Rịa - Vũng Tàu", "Huyện Tân Thành"), ("Tỉnh Thanh Hóa", "Huyện Tĩnh Gia")]
 
+# The two communes Thạnh Lộc stand in the tables with each other's unit of today: that of Châu Thành went to today's
+# Thạnh Lộc with the three Mong Thọ, that of Giồng Riềng to Thạnh Hưng with its neighbours.
+NOW = {"30901": "30886", "30913": "30910"}
+
 DISTRICT_TYPES = ("Thành phố", "Thị xã", "Huyện", "Quận")
 UNIT_TYPES = ("Phường", "Xã", "Thị trấn", "Đặc khu")
 # The tone on the old place (hoà) and on the new one (hòa) is one name.
@@ -156,8 +160,10 @@ def main():
         kind, name = split_type(row["old_ward"], UNIT_TYPES)
         district = split_type(row["old_district"], DISTRICT_TYPES)[1]
         code = OLD_DISTRICTS["89" if row["old_province"] == "Tỉnh An Giang" else "91"][district]
-        out.append(entry(code="old:" + row["old_code"], type=kind, name=name, in_=f"old:{code}", now=row["new_code"],
-                         until="2025-07-01", namesakes=namesakes(name)))
+        # A unit whose code the tables do not have is named by its district and name.
+        old_code = row["old_code"] or f"{code}/{ascii_slug(name)}"
+        out.append(entry(code=f"old:{old_code}", type=kind, name=name, in_=f"old:{code}",
+                         now=NOW.get(old_code, row["new_code"]), until="2025-07-01", namesakes=namesakes(name)))
     seen = set()
     for row in quarters:
         name = (row["khom"] or "").strip()
