@@ -191,13 +191,11 @@ void Matcher::State::PutAside(const FoldedText& folded) {
   put_aside.assign(hits.size(), 0);
   for (size_t i = 0; i < hits.size(); ++i) {
     const CompiledRules::Literal& literal = rules.literals[hits[i].literal];
-    const CompiledRules::Literal& next = rules.literals[hits[i].literal + 1];
-    if (literal.loosest == MarksMode::kIgnore || literal.rules_begin == next.rules_begin) continue;
+    if (literal.loosest == MarksMode::kIgnore || !literal.needed) continue;
     const uint32_t begin = hits[i].end - literal.bytes;
-    const std::string_view marks(rules.marks);
     bool fits = false;
-    for (uint32_t m = literal.marks_begin; !fits && m < next.marks_begin; m += literal.bytes) {
-      const MarksEvidence evidence = CompareMarks(marks.substr(m, literal.bytes), folded, begin);
+    for (uint32_t p = 0; !fits && p < literal.patterns; ++p) {
+      const MarksEvidence evidence = CompareMarks(rules.MarksOf(literal, p), folded, begin);
       fits = MarksFit(literal.loosest, evidence, folded, begin);
     }
     put_aside[i] = fits ? 0 : 1;
@@ -562,8 +560,9 @@ void Matcher::Scan(MatchResult& out) {
   state.hits.clear();
   state.put_aside_known = false;
   state.habit.reset();
-  if (ScanLiterals(state.rules.literal_database, state.scratch, out.folded.text(), kLiteralHitsMax,
-                   state.hits) == ScanEnd::kCapped) {
+  const RecordArray records{state.rules.literals.data(), sizeof(CompiledRules::Literal)};
+  if (ScanLiterals(state.rules.literal_database, state.scratch, out.folded.text(), records,
+                   kLiteralHitsMax, state.hits) == ScanEnd::kCapped) {
     out.capped = true;
   }
 }
@@ -573,11 +572,7 @@ bool Matcher::HasCandidates(const MatchResult& out) {
   if (!state.rules.always.empty() || state.literals == Literals::kAlways) return true;
   state.PutAside(out.folded);
   for (size_t i = 0; i < state.hits.size(); ++i) {
-    const uint32_t literal = state.hits[i].literal;
-    if (state.put_aside[i] == 0 && state.rules.literals[literal].rules_begin !=
-                                       state.rules.literals[literal + 1].rules_begin) {
-      return true;
-    }
+    if (state.put_aside[i] == 0 && state.rules.literals[state.hits[i].literal].needed) return true;
   }
   return false;
 }

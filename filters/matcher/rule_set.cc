@@ -337,13 +337,13 @@ class Compiler {
 
   void Flatten() {
     CompiledRules& out = *rules_;
-    const auto record = [&](uint32_t bytes, MarksMode loosest) {
-      out.literals.push_back({.bytes = bytes,
-                              .loosest = loosest,
+    const auto record = [&](size_t bytes) -> CompiledRules::Literal& {
+      out.literals.push_back({.bytes = static_cast<uint32_t>(bytes),
                               .rules_begin = static_cast<uint32_t>(out.literal_rules.size()),
                               .patterns_begin = static_cast<uint32_t>(out.patterns.size()),
                               .marks_begin = static_cast<uint32_t>(out.marks.size()),
                               .extras_begin = static_cast<uint32_t>(out.literal_extras.size())});
+      return out.literals.back();
     };
     const auto loosest = [&](const std::vector<uint32_t>& patterns) {
       constexpr MarksMode kFromLoosest[] = {MarksMode::kIgnore, MarksMode::kCompatible,
@@ -361,7 +361,10 @@ class Compiler {
     };
     for (size_t i = 0; i < literals_.size(); ++i) {
       const LiteralDraft& draft = literals_[i];
-      record(static_cast<uint32_t>(texts_[i].size()), loosest(draft.patterns));
+      CompiledRules::Literal& literal = record(texts_[i].size());
+      literal.patterns = static_cast<uint32_t>(draft.patterns.size());
+      literal.needed = !draft.rules.empty();
+      literal.loosest = loosest(draft.patterns);
       out.literal_rules.insert(out.literal_rules.end(), draft.rules.begin(), draft.rules.end());
       out.literal_extras.insert(out.literal_extras.end(), draft.extras.begin(), draft.extras.end());
       // Patterns of one literal stand in order of their writing: where occurrences are equal but
@@ -374,11 +377,15 @@ class Compiler {
         out.pattern_uses_begin.push_back(static_cast<uint32_t>(out.pattern_uses.size()));
         const auto& uses = patterns_[pattern].uses;
         out.pattern_uses.insert(out.pattern_uses.end(), uses.begin(), uses.end());
-        out.marks.append(patterns_[pattern].phrase.marks());
+        const std::string& marks = patterns_[pattern].phrase.marks();
+        if (pattern == ordered.front() && marks.size() <= literal.first_marks.size()) {
+          std::copy(marks.begin(), marks.end(), literal.first_marks.begin());
+        }
+        out.marks.append(marks);
         out.patterns.push_back(std::move(patterns_[pattern].phrase));
       }
     }
-    record(0, MarksMode::kStrict);
+    record(0);
     out.pattern_uses_begin.push_back(static_cast<uint32_t>(out.pattern_uses.size()));
   }
 

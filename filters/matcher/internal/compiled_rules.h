@@ -5,8 +5,10 @@
 // phrases share a pattern, equal folded forms a literal, equal term sets and terms are one, so that
 // what several rules use is computed once a post.
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "filters/matcher/internal/hyperscan.h"
@@ -41,21 +43,34 @@ struct PatternUse {
 
 struct CompiledRules {
   // One record a literal and one at the end; the lists of literal i end where those of i + 1 begin.
-  struct Literal {
+  // Nearly all hits are looked at here and no further, so a record is one line of the cache.
+  struct alignas(64) Literal {
     uint32_t bytes = 0;
-    MarksMode loosest = MarksMode::kStrict;  // of all uses of its patterns
-    uint32_t rules_begin = 0;                // in literal_rules
-    uint32_t patterns_begin = 0;             // in patterns
+    uint32_t rules_begin = 0;     // in literal_rules
+    uint32_t patterns_begin = 0;  // in patterns
+    uint32_t patterns = 0;
     uint32_t marks_begin = 0;                // in marks
     uint32_t extras_begin = 0;               // in literal_extras
+    bool needed = false;                     // by some rule
+    MarksMode loosest = MarksMode::kStrict;  // of all uses of its patterns
+    // Phrase::marks() of the first pattern, when there is room.
+    std::array<char, 38> first_marks = {};
   };
   std::vector<Literal> literals;
   std::vector<uint32_t> literal_rules;   // rules that need one of their literals, this among them
   std::vector<uint32_t> literal_extras;  // the caller's ids
   std::vector<Phrase> patterns;          // by literal
-  // Phrase::marks() of the patterns, in their order: a literal's patterns have its length, and most
-  // hits need nothing else of them.
+  // Phrase::marks() of the patterns, in their order: a literal's patterns have its length.
   std::string marks;
+
+  // Phrase::marks() of the literal's pattern number `pattern`.
+  std::string_view MarksOf(const Literal& literal, uint32_t pattern) const {
+    if (pattern == 0 && literal.bytes <= literal.first_marks.size()) {
+      return {literal.first_marks.data(), literal.bytes};
+    }
+    return std::string_view(marks).substr(literal.marks_begin + pattern * literal.bytes,
+                                          literal.bytes);
+  }
   std::vector<uint32_t> pattern_uses_begin;
   std::vector<PatternUse> pattern_uses;
 

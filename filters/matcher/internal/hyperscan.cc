@@ -29,12 +29,14 @@ template <typename Hit>
 struct Buffer {
   std::vector<Hit>* hits;
   size_t hits_max;
+  RecordArray records;
 };
 
 int AppendLiteral(unsigned id, unsigned long long, unsigned long long to, unsigned, void* context) {
   auto* buffer = static_cast<Buffer<LiteralHit>*>(context);
   if (buffer->hits->size() >= buffer->hits_max) return 1;
   buffer->hits->push_back(LiteralHit{id, static_cast<uint32_t>(to)});
+  __builtin_prefetch(static_cast<const char*>(buffer->records.first) + id * buffer->records.bytes);
   return 0;
 }
 
@@ -49,10 +51,11 @@ int AppendExpression(unsigned id, unsigned long long from, unsigned long long to
 
 template <typename Hit>
 ScanEnd Scan(const HsDatabase& database, HsScratch& scratch, std::string_view text,
-             match_event_handler handler, size_t hits_max, std::vector<Hit>& out) {
+             match_event_handler handler, RecordArray records, size_t hits_max,
+             std::vector<Hit>& out) {
   // Nothing that compiles matches an empty text, and one without memory Hyperscan does not take.
   if (database.empty() || text.empty()) return ScanEnd::kWhole;
-  Buffer<Hit> buffer{&out, hits_max};
+  Buffer<Hit> buffer{&out, hits_max, records};
   const hs_error_t error = hs_scan(database.get(), text.data(), static_cast<unsigned>(text.size()),
                                    0, scratch.get(), handler, &buffer);
   if (error == HS_SCAN_TERMINATED) return ScanEnd::kCapped;
@@ -151,13 +154,13 @@ HsScratch HsScratch::Clone() const {
 }
 
 ScanEnd ScanLiterals(const HsDatabase& database, HsScratch& scratch, std::string_view text,
-                     size_t hits_max, std::vector<LiteralHit>& out) {
-  return Scan(database, scratch, text, AppendLiteral, hits_max, out);
+                     RecordArray records, size_t hits_max, std::vector<LiteralHit>& out) {
+  return Scan(database, scratch, text, AppendLiteral, records, hits_max, out);
 }
 
 ScanEnd ScanExpressions(const HsDatabase& database, HsScratch& scratch, std::string_view text,
                         size_t hits_max, std::vector<ExpressionHit>& out) {
-  return Scan(database, scratch, text, AppendExpression, hits_max, out);
+  return Scan(database, scratch, text, AppendExpression, RecordArray(), hits_max, out);
 }
 
 }  // namespace keng::filters

@@ -83,9 +83,16 @@ struct ExpressionHit {
 
 enum class ScanEnd : uint8_t { kWhole, kCapped };
 
+// An array of records by literal id, of which the scan has the memory brought into the cache for
+// each hit: who looks at the hits afterwards need not wait for it.
+struct RecordArray {
+  const void* first = nullptr;
+  size_t bytes = 0;  // of one
+};
+
 // Appends every occurrence, until `out` holds hits_max. REQUIRES: `scratch` fits `database`.
 ScanEnd ScanLiterals(const HsDatabase& database, HsScratch& scratch, std::string_view text,
-                     size_t hits_max, std::vector<LiteralHit>& out);
+                     RecordArray records, size_t hits_max, std::vector<LiteralHit>& out);
 // Appends, for each expression, the ends of its leftmost occurrences. REQUIRES: valid UTF-8 where
 // an expression is kUtf8Caseless.
 ScanEnd ScanExpressions(const HsDatabase& database, HsScratch& scratch, std::string_view text,
