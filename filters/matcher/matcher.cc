@@ -120,6 +120,7 @@ struct Matcher::State {
   std::vector<uint8_t> is_named_place;  // by extra literal
   Folder folder;
   HsScratch scratch;
+  LiteralIndex::Scratch literal_scratch;
   Literals literals = Literals::kIfMatched;
   Profiling profiling = Profiling::kCount;
 
@@ -561,8 +562,8 @@ void Matcher::Scan(MatchResult& out) {
   state.put_aside_known = false;
   state.habit.reset();
   const RecordArray records{state.rules.literals.data(), sizeof(CompiledRules::Literal)};
-  if (ScanLiterals(state.rules.literal_database, state.scratch, out.folded.text(), records,
-                   kLiteralHitsMax, state.hits) == ScanEnd::kCapped) {
+  if (state.rules.literal_index.Scan(out.folded.text(), records, kLiteralHitsMax,
+                                     state.literal_scratch, state.hits) == ScanEnd::kCapped) {
     out.capped = true;
   }
 }

@@ -391,7 +391,7 @@ class Compiler {
 
   absl::Status BuildDatabases() {
     CompiledRules& out = *rules_;
-    KENG_ASSIGN_OR_RETURN(out.literal_database, CompileLiterals(texts_));
+    out.literal_index = LiteralIndex(texts_);
     std::vector<HsExpression> expressions[2];
     std::vector<uint32_t> ids[2];
     for (uint32_t i = 0; i < out.regexes.size(); ++i) {
@@ -401,7 +401,6 @@ class Compiler {
     }
     KENG_ASSIGN_OR_RETURN(out.text_expressions, CompileExpressions(expressions[0], ids[0]));
     KENG_ASSIGN_OR_RETURN(out.folded_expressions, CompileExpressions(expressions[1], ids[1]));
-    KENG_RETURN_IF_ERROR(out.scratch.Fit(out.literal_database));
     KENG_RETURN_IF_ERROR(out.scratch.Fit(out.text_expressions));
     return out.scratch.Fit(out.folded_expressions);
   }

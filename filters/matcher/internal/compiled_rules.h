@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "filters/matcher/internal/hyperscan.h"
+#include "filters/matcher/internal/literal_index.h"
 #include "filters/rules/condition.h"
 #include "filters/text/phrase.h"
 
@@ -82,7 +83,7 @@ struct CompiledRules {
   std::vector<std::string> regexes;
   std::vector<Condition::RegexOn> regex_on;
 
-  HsDatabase literal_database;
+  LiteralIndex literal_index;
   HsDatabase text_expressions, folded_expressions;
   HsScratch scratch;  // prototype, cloned for each thread
 };

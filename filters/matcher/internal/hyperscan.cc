@@ -25,42 +25,18 @@ std::string TakeMessage(hs_compile_error_t* error) {
   return message;
 }
 
-template <typename Hit>
 struct Buffer {
-  std::vector<Hit>* hits;
+  std::vector<ExpressionHit>* hits;
   size_t hits_max;
-  RecordArray records;
 };
-
-int AppendLiteral(unsigned id, unsigned long long, unsigned long long to, unsigned, void* context) {
-  auto* buffer = static_cast<Buffer<LiteralHit>*>(context);
-  if (buffer->hits->size() >= buffer->hits_max) return 1;
-  buffer->hits->push_back(LiteralHit{id, static_cast<uint32_t>(to)});
-  __builtin_prefetch(static_cast<const char*>(buffer->records.first) + id * buffer->records.bytes);
-  return 0;
-}
 
 int AppendExpression(unsigned id, unsigned long long from, unsigned long long to, unsigned,
                      void* context) {
-  auto* buffer = static_cast<Buffer<ExpressionHit>*>(context);
+  auto* buffer = static_cast<Buffer*>(context);
   if (buffer->hits->size() >= buffer->hits_max) return 1;
   buffer->hits->push_back(
       ExpressionHit{id, static_cast<uint32_t>(from), static_cast<uint32_t>(to)});
   return 0;
-}
-
-template <typename Hit>
-ScanEnd Scan(const HsDatabase& database, HsScratch& scratch, std::string_view text,
-             match_event_handler handler, RecordArray records, size_t hits_max,
-             std::vector<Hit>& out) {
-  // Nothing that compiles matches an empty text, and one without memory Hyperscan does not take.
-  if (database.empty() || text.empty()) return ScanEnd::kWhole;
-  Buffer<Hit> buffer{&out, hits_max, records};
-  const hs_error_t error = hs_scan(database.get(), text.data(), static_cast<unsigned>(text.size()),
-                                   0, scratch.get(), handler, &buffer);
-  if (error == HS_SCAN_TERMINATED) return ScanEnd::kCapped;
-  KENG_CHECK(error == HS_SUCCESS, "hs_scan: ", error);
-  return ScanEnd::kWhole;
 }
 
 }  // namespace
@@ -76,27 +52,6 @@ size_t HsDatabase::bytes() const {
   size_t bytes = 0;
   if (database_ != nullptr) hs_database_size(database_, &bytes);
   return bytes;
-}
-
-absl::StatusOr<HsDatabase> CompileLiterals(const std::vector<std::string>& literals) {
-  if (literals.empty()) return HsDatabase();
-  std::vector<const char*> expressions;
-  std::vector<size_t> lengths;
-  std::vector<unsigned> ids, flags(literals.size(), 0);
-  for (const std::string& literal : literals) {
-    ids.push_back(static_cast<unsigned>(expressions.size()));
-    expressions.push_back(literal.data());
-    lengths.push_back(literal.size());
-  }
-  hs_database_t* database = nullptr;
-  hs_compile_error_t* error = nullptr;
-  if (hs_compile_lit_multi(expressions.data(), flags.data(), ids.data(), lengths.data(),
-                           static_cast<unsigned>(literals.size()), HS_MODE_BLOCK, nullptr,
-                           &database, &error) != HS_SUCCESS) {
-    return absl::ResourceExhaustedError(base::StrCat(
-        "the ", literals.size(), " phrases and names do not compile: ", TakeMessage(error)));
-  }
-  return HsDatabase(database);
 }
 
 absl::Status CheckExpression(const HsExpression& expression) {
@@ -153,14 +108,16 @@ HsScratch HsScratch::Clone() const {
   return clone;
 }
 
-ScanEnd ScanLiterals(const HsDatabase& database, HsScratch& scratch, std::string_view text,
-                     RecordArray records, size_t hits_max, std::vector<LiteralHit>& out) {
-  return Scan(database, scratch, text, AppendLiteral, records, hits_max, out);
-}
-
 ScanEnd ScanExpressions(const HsDatabase& database, HsScratch& scratch, std::string_view text,
                         size_t hits_max, std::vector<ExpressionHit>& out) {
-  return Scan(database, scratch, text, AppendExpression, RecordArray(), hits_max, out);
+  // Nothing that compiles matches an empty text, and one without memory Hyperscan does not take.
+  if (database.empty() || text.empty()) return ScanEnd::kWhole;
+  Buffer buffer{&out, hits_max};
+  const hs_error_t error = hs_scan(database.get(), text.data(), static_cast<unsigned>(text.size()),
+                                   0, scratch.get(), AppendExpression, &buffer);
+  if (error == HS_SCAN_TERMINATED) return ScanEnd::kCapped;
+  KENG_CHECK(error == HS_SUCCESS, "hs_scan: ", error);
+  return ScanEnd::kWhole;
 }
 
 }  // namespace keng::filters

@@ -1,8 +1,8 @@
 #ifndef KENG_FILTERS_MATCHER_INTERNAL_HYPERSCAN_H_
 #define KENG_FILTERS_MATCHER_INTERNAL_HYPERSCAN_H_
 
-// Hyperscan behind values of our own: a database of plain literals, one of expressions, and the
-// scratch of a thread. A database is immutable and shared; a Scratch belongs to one thread and
+// Hyperscan behind values of our own: a database of expressions and the scratch of a thread. A
+// database is immutable and shared; a Scratch belongs to one thread and
 // serves every database that it was made for. Callbacks append to a bounded buffer and do nothing
 // else.
 
@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "filters/matcher/internal/scan_end.h"
 
 struct hs_database;
 struct hs_scratch;
@@ -36,9 +37,6 @@ class HsDatabase {
  private:
   hs_database* database_ = nullptr;
 };
-
-// The id of literals[i] is i. ResourceExhausted: does not fit. REQUIRES: none is empty.
-absl::StatusOr<HsDatabase> CompileLiterals(const std::vector<std::string>& literals);
 
 struct HsExpression {
   enum class Form : uint8_t {
@@ -71,28 +69,12 @@ class HsScratch {
   hs_scratch* scratch_ = nullptr;
 };
 
-struct LiteralHit {
-  uint32_t literal = 0;
-  uint32_t end = 0;  // one past its last byte
-};
 struct ExpressionHit {
   uint32_t expression = 0;
   uint32_t begin = 0;
   uint32_t end = 0;
 };
 
-enum class ScanEnd : uint8_t { kWhole, kCapped };
-
-// An array of records by literal id, of which the scan has the memory brought into the cache for
-// each hit: who looks at the hits afterwards need not wait for it.
-struct RecordArray {
-  const void* first = nullptr;
-  size_t bytes = 0;  // of one
-};
-
-// Appends every occurrence, until `out` holds hits_max. REQUIRES: `scratch` fits `database`.
-ScanEnd ScanLiterals(const HsDatabase& database, HsScratch& scratch, std::string_view text,
-                     RecordArray records, size_t hits_max, std::vector<LiteralHit>& out);
 // Appends, for each expression, the ends of its leftmost occurrences. REQUIRES: valid UTF-8 where
 // an expression is kUtf8Caseless.
 ScanEnd ScanExpressions(const HsDatabase& database, HsScratch& scratch, std::string_view text,
