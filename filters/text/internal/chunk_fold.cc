@@ -449,6 +449,18 @@ void ChunkFolder::PutTag() {
     if (tag_.size() > 1 && piece.is_syllable) piece.readings.clear();
   }
   for (const TagPiece& piece : tag_) readings = std::max(readings, piece.readings.size());
+  const auto put_bar = [this] {
+    out_->push_back('|');
+    if (map_ != nullptr) map_->push_back({});
+    EndSyllable();
+  };
+  // One syllable of its own is most likely that word, so that it also stands beside what comes
+  // before: "cúp #điện".
+  if (readings > 0 && tag_.size() == 1 && tag_[0].is_syllable) {
+    for (const Unit& unit : tag_[0].units) Put(unit);
+    EndSyllable();
+    put_bar();
+  }
   for (size_t reading = 0; reading <= readings; ++reading) {
     for (const TagPiece& piece : tag_) {
       size_t at = 0;
@@ -462,10 +474,7 @@ void ChunkFolder::PutTag() {
       for (const Unit& unit : piece.units) Put(unit);
       EndSyllable();
     }
-    if (reading == readings) break;
-    out_->push_back('|');
-    if (map_ != nullptr) map_->push_back({});
-    EndSyllable();
+    if (reading < readings) put_bar();
   }
   tag_.clear();
 }
