@@ -94,6 +94,14 @@ TEST(Yaml, ErrorsNameTheirPlace) {
             "f.yaml:4:1: unknown key \"sevrity\" in a rule; did you mean \"severity\"?");
 }
 
+TEST(Yaml, ASecondDocumentIsRefused) {
+  const auto yaml = Yaml::Parse("f.yaml", "a: 1\n---\nb: 2\n");
+  ASSERT_FALSE(yaml.ok());
+  EXPECT_TRUE(yaml.status().message().find("f.yaml:3:1: a second document") == 0) << yaml.status();
+  EXPECT_TRUE(Yaml::Parse("f.yaml", "---\na: 1\n").ok());
+  EXPECT_TRUE(Yaml::Parse("f.yaml", "").ok());
+}
+
 TEST(Yaml, AliasBombIsRefused) {
   std::string text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c < 'i'; ++c) {

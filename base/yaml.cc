@@ -94,7 +94,12 @@ absl::StatusOr<Yaml> Yaml::Parse(std::string_view file, std::string_view text) {
   }
   try {
     std::istringstream stream{std::string(text)};
-    return YamlBuilder(name).Build(YAML::Load(stream), 0);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(stream);
+    if (documents.size() > 1) {
+      return At(name, documents[1].Mark(),
+                "a second document begins here (\"---\"); put it into a file of its own");
+    }
+    return YamlBuilder(name).Build(documents.empty() ? YAML::Node() : documents.front(), 0);
   } catch (const YAML::Exception& error) {
     return At(name, error.mark.is_null() ? YAML::Mark() : error.mark, error.msg);
   }
