@@ -8,7 +8,7 @@
 // "missing person" notice with another name share nearly all their 4-grams and are not the same
 // story.
 //
-// Thread-safe. Tests: filters/sketch_test.cc, and alerting/dedup_bar_test.cc on real pairs.
+// Thread-safe. Tests: filters/sketch_test.cc; on real pairs: tests/eval/eval_group.py.
 
 #include <cstdint>
 #include <string>

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <fstream>
 #include <string>
@@ -30,6 +31,14 @@ std::string Gzip(const std::string& text) {
   KENG_CHECK(deflate(&stream, Z_FINISH) == Z_STREAM_END);
   out.resize(stream.total_out);
   deflateEnd(&stream);
+  return out;
+}
+
+std::string Zstd(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  const size_t size = ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3);
+  KENG_CHECK(!ZSTD_isError(size));
+  out.resize(size);
   return out;
 }
 
@@ -108,6 +117,29 @@ TEST(HttpSource, TakesJsonAndCloudEvents) {
             200);
   EXPECT_EQ(push.stored(), 4u);
   EXPECT_EQ(rig.Records(StreamId::kDead).size(), 1u) << "an event that is none";
+}
+
+// The event's attributes in headers, its data as the body.
+TEST(HttpSource, TakesACloudEventInBinaryMode) {
+  IngestRig rig;
+  Push push(rig);
+  const auto result = push.Post(
+      PostLine("x:1", "a"), "application/json",
+      {{"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "t"}});
+  EXPECT_EQ(result.status, 200) << result.body;
+  EXPECT_EQ(push.stored(), 1u);
+}
+
+TEST(HttpSource, TakesZstdWithinLimits) {
+  IngestRig rig;
+  Push push(rig);
+  const std::string body = PostLine("x:1", "a") + "\n" + PostLine("x:2", "b");
+  const std::pair<std::string, std::string> zstd{"Content-Encoding", "zstd"};
+  EXPECT_EQ(push.Post(Zstd(body), "application/x-ndjson", {zstd}).status, 200);
+  EXPECT_EQ(push.stored(), 2u);
+  EXPECT_EQ(push.Post(Zstd(body).substr(0, 20), "application/x-ndjson", {zstd}).status, 400);
+  EXPECT_EQ(push.Post(Zstd(std::string(4 << 20, ' ')), "application/x-ndjson", {zstd}).status, 413);
+  EXPECT_EQ(push.stored(), 2u);
 }
 
 TEST(HttpSource, TakesCompressedBodiesWithinLimits) {
