@@ -17,7 +17,7 @@
 // Threads: a fold belongs to one thread. It is the only writer of kFoldTables.
 // Tests: incident_fold_test.cc, story_oracle_test.cc (against testing/story_model.h).
 //
-// Joining (design section 2, "Story"), in this order:
+// Joining, in this order:
 //   1. the incident of this desk and topic that the post is in already;
 //   2. the one whose first text is a near-duplicate (a repost under another page's place joins);
 //   3. the one whose place equals or contains the hit's, the narrowest place first. The whole desk

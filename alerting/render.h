@@ -7,8 +7,7 @@
 // a Body its form (colours, HTML).
 //
 // Times are shown in Vietnam's zone (UTC+7, no daylight saving time). Numbers of posts and of
-// distinct authors are exact (docs/decisions/020_alerts_show_exact_counts.md). Nothing names an
-// author.
+// distinct authors are exact. Nothing names an author.
 
 #include <cstdint>
 #include <optional>

@@ -2,7 +2,7 @@
 #define KENG_FILTERS_HIT_H_
 
 // One post matched one rule: the value that the filter stage produces. Its line form (JSON) is what
-// `keng match` prints and is kept stable (docs: design section 9). Spans are byte ranges of the
+// `keng match` prints and is kept stable. Spans are byte ranges of the
 // post's original text.
 
 #include <cstdint>
@@ -48,7 +48,7 @@ struct Hit {
 // {"post","rule","topic","cell","place","reason","spans":[{"begin","end","phrase","marks"}]}
 void AppendHitLine(const Hit& hit, std::string& out);
 
-// The closed list of topics (design section 5), in its order.
+// The closed list of topics, in the order in which they are shown (docs/rules.md).
 const std::vector<std::string_view>& Topics();
 
 }  // namespace keng::filters

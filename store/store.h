@@ -11,7 +11,7 @@
 //
 // Threads: Store is thread-safe. A Changes belongs to one thread at a time.
 //
-// Durable (design section 2): a committed batch survives kill -9 at once, and a power cut after the
+// Durable (ARCHITECTURE.md): a committed batch survives kill -9 at once, and a power cut after the
 // next sync, at most `sync_interval` later when the owner calls SyncIfDue() that often.
 //
 // Invariants

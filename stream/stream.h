@@ -64,7 +64,7 @@ struct StreamConfig {
   bool indexed = false;
 };
 
-// The defaults of design section 2: partitions 1 for inbox, control, dead, alerts; posts and texts
+// The defaults: partitions 1 for inbox, control, dead, alerts; posts and texts
 // as given.
 StreamConfig DefaultConfig(StreamId stream, int posts_partitions);
 
@@ -205,8 +205,8 @@ class Streams {
   virtual Capabilities capabilities() const = 0;
   virtual int partitions(StreamId stream) const = 0;
 
-  // Appends the records and moves the positions. On OK all of it is durable (design section 2,
-  // "Durable") and visible: whoever sees a record or a position of the set sees all its records.
+  // Appends the records and moves the positions. On OK all of it is durable (ARCHITECTURE.md)
+  // and visible: whoever sees a record or a position of the set sees all its records.
   // Where atomic_write is not declared, records become durable and visible in the order of the set
   // and positions last, so that a crash repeats and never loses. ResourceExhausted: retention by
   // size would have to pass a registered reader, or the disk is full: nothing was

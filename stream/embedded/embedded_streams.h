@@ -61,7 +61,7 @@ struct EmbeddedOptions {
   int64_t compaction_keys_max = 2'000'000;
 };
 
-// All streams of design section 2 with DefaultConfig().
+// All streams with DefaultConfig().
 std::vector<std::pair<StreamId, StreamConfig>> DefaultStreams(int posts_partitions);
 
 // `metrics` may be null; it and `clock` must outlive the streams.
