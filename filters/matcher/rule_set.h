@@ -3,8 +3,8 @@
 
 // A rule set: all rules that match, compiled, immutable, with a version. Built once, shared between
 // threads as shared_ptr<const RuleSet>; a worker finishes its batch on the rule set it began with.
-// One Hyperscan literal database holds the folded phrases of all rules and all names that the
-// caller adds (the gazetteer); a second one holds the expressions. The matcher over it is
+// One literal index holds the folded phrases of all rules and all names that the
+// caller adds (the gazetteer); Hyperscan databases hold the expressions. The matcher over it is
 // matcher.h; the definition that it must agree with is reference_matcher.h.
 
 #include <cstdint>
