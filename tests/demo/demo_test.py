@@ -17,7 +17,7 @@ from keng_process import ROOT, Failure, Keng  # noqa: E402
 
 # Incidents beside the expected ones that are let pass: true reports that the authors did not list as stories of their own
 # (a hole in the road within a flood, one more accident), and stories that ring under a second topic. More than this and the evening is noisy.
-EXTRA_MAX = 22
+EXTRA_MAX = 23
 
 
 def matches(story, incident):

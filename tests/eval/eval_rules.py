@@ -4,8 +4,9 @@
 usage: eval_rules.py --keng build/release/keng [--corpora DIR]
   the authored sets of rules/an-giang/eval (label, note, text), and with --corpora the labelled comments of
   DIR/corpora/rules/issue_labelled.tsv (1 reports an issue, 0 another sense, ? left out).
-  The strangers' sets were written by people who did not know the rules; in them a report from another province is labelled
-  0, so they are judged as the line rings, with places. In the others places are not asked for.
+  The strangers' sets (hard on purpose) and the ordinary one were written by people who did not know the rules; in them a
+  report from another province is labelled 0, so they are judged as the line rings, with places. In the others places are
+  not asked for.
 """
 import argparse
 import csv
@@ -58,7 +59,7 @@ def main():
         labelled = pathlib.Path(args.corpora) / "corpora/rules/issue_labelled.tsv"
         sets.append((labelled.name, read(labelled, "label", "text")))
     for name, rows in sets:
-        rang = ringing(args.keng, [text for _, text in rows], places=name.startswith("strangers"))
+        rang = ringing(args.keng, [text for _, text in rows], places=name.startswith(("strangers", "ordinary")))
         judge(name, rows, rang, args.show)
     return 0
 
