@@ -290,8 +290,8 @@ TEST(Masking, LongRowsOfDigitsAreLookedAtInPieces) {
     for (const std::string_view number : {"130125840", "0912345678", "079203001234"}) {
       std::string text = base::StrCat(std::string(before, '4'), "..", number, ".");
       MaskPersonalData(text);
-      EXPECT_EQ(text, base::StrCat(std::string(before, '4'), "..",
-                                   std::string(number.size(), '*'), "."))
+      EXPECT_EQ(text,
+                base::StrCat(std::string(before, '4'), "..", std::string(number.size(), '*'), "."))
           << before;
     }
   }

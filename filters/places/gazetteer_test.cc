@@ -525,11 +525,19 @@ TEST_F(DeliveredGazetteerTest, OldPlacesLeadToTheUnitsOfToday) {
   // Kiên Giang itself, and the one district of which no unit kept the name.
   EXPECT_THAT(to_the_province, UnorderedElementsAre("old:91", "old:892"));
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"old:883", "30307"},   {"old:30280", "30307"}, {"old:30292", "30292"},
-      {"old:905", "30880"},   {"old:31078", "31078"}, {"old:30748", "30742"},
-      {"old:30808", "30787"}, {"old:30898", "30898"}, {"old:30682", "30682"},
+      {"old:883", "30307"},
+      {"old:30280", "30307"},
+      {"old:30292", "30292"},
+      {"old:905", "30880"},
+      {"old:31078", "31078"},
+      {"old:30748", "30742"},
+      {"old:30808", "30787"},
+      {"old:30898", "30898"},
+      {"old:30682", "30682"},
       // Two communes Thạnh Lộc, of Châu Thành and of Giồng Riềng.
-      {"old:30901", "30886"}, {"old:30913", "30910"}, {"old:899/vinh-bao", "30742"},
+      {"old:30901", "30886"},
+      {"old:30913", "30910"},
+      {"old:899/vinh-bao", "30742"},
   };
   for (const auto& [old, today] : cases) EXPECT_EQ(TodayOf(gazetteer, old), today) << old;
 }

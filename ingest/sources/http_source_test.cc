@@ -123,9 +123,9 @@ TEST(HttpSource, TakesJsonAndCloudEvents) {
 TEST(HttpSource, TakesACloudEventInBinaryMode) {
   IngestRig rig;
   Push push(rig);
-  const auto result = push.Post(
-      PostLine("x:1", "a"), "application/json",
-      {{"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "t"}});
+  const auto result =
+      push.Post(PostLine("x:1", "a"), "application/json",
+                {{"ce-specversion", "1.0"}, {"ce-id", "1"}, {"ce-source", "/s"}, {"ce-type", "t"}});
   EXPECT_EQ(result.status, 200) << result.body;
   EXPECT_EQ(push.stored(), 1u);
 }
