@@ -40,6 +40,8 @@ TEST(FoldTest, TakesEachFormToItsNormalForm) {
       {"no-break space", "ngập\u00a0nước", " ngap nuoc "},
       {"Cyrillic look-alikes", "ng\u0430\u0323p nướ\u0441", " ngap nuoc "},
       {"Greek look-alikes", "c\u03bfn l\u03bfng", " con long "},
+      {"Greek capitals look like other letters than the small ones", "\u039dGẬP \u039cƯA \u0397ẺM",
+       " ngap mua hem "},
       {"look-alike word in a Latin text", "kẹt \u0445\u0435 rồi", " ket xe roi "},
       {"Russian stays", "привет ngập", " привет ngap "},
       {"Russian folds case", "ПРИВЕТ", " привет "},

@@ -204,7 +204,7 @@ void ChunkFolder::ReplaceLookalikes(size_t begin, size_t end) {
   for (size_t i = begin; i < end; ++i) {
     Unit& unit = units_[i];
     if (unit.cls != CodePointClass::kOther) continue;
-    const char letter = LatinLookalike(unit.code_point, likeness);
+    const char letter = LatinLookalike(unit.code_point, unit.upper, likeness);
     if (letter == 0) continue;
     unit.cls = CodePointClass::kLatin;
     unit.letter = letter;
@@ -232,7 +232,7 @@ bool ChunkFolder::LookalikesAreLatin() {
       const CharInfo info = Classify(decoded.code_point);
       latin |= info.cls == CodePointClass::kLatin;
       others |= info.cls == CodePointClass::kOther && IsGreekOrCyrillic(info.lower) &&
-                LatinLookalike(info.lower, Likeness::kSafe) == 0;
+                LatinLookalike(info.lower, info.upper != 0, Likeness::kSafe) == 0;
     }
     lookalikes_are_latin_ = latin && !others ? Answer::kYes : Answer::kNo;
   }

@@ -228,7 +228,22 @@ void ApplyMark(uint32_t mark, char letter, char& quality, uint8_t& tone) {
   }
 }
 
-char LatinLookalike(uint32_t code_point, Likeness likeness) {
+char LatinLookalike(uint32_t code_point, bool upper, Likeness likeness) {
+  if (upper) {
+    // Capitals that look like another letter than their small ones, and exactly so.
+    switch (code_point) {
+      case 0x3B7:
+        return 'h';
+      case 0x3BC:
+        return 'm';
+      case 0x3BD:
+        return 'n';
+      case 0x3C5:
+        return 'y';
+      default:
+        break;
+    }
+  }
   const auto* entry = std::lower_bound(
       std::begin(kLookalikes), std::end(kLookalikes), code_point,
       [](const LookalikeEntry& a, uint32_t value) { return a.code_point < value; });

@@ -49,7 +49,7 @@ void ApplyMark(uint32_t mark, char letter, char& quality, uint8_t& tone);
 // The Latin letter that a Cyrillic or Greek letter looks like, or 0. `Safe` ones look alike in
 // nearly every typeface; the others only pass for Latin inside a word that has Latin letters.
 enum class Likeness : uint8_t { kSafe, kAny };
-char LatinLookalike(uint32_t code_point, Likeness likeness);
+char LatinLookalike(uint32_t code_point, bool upper, Likeness likeness);
 bool IsGreekOrCyrillic(uint32_t code_point);
 
 // Appends as UTF-8; returns the number of bytes written to `out` (at most 4).
