@@ -204,6 +204,7 @@ TEST_F(RuleCommandsTest, LintAdvises) {
   - id: figure
     topic: flooding
     any: [{phrase: ngập, except: [tràn đầy]}]
+    none: [quaaa, pccc]
     tests: {match: [ngập, ngập, ngập, ngập], no_match: [a, b, c, d]}
 )");
   const Said said = Lint();
@@ -223,6 +224,7 @@ TEST_F(RuleCommandsTest, LintAdvises) {
           StartsWith(at + "6:5: rule more-words: the one-syllable phrase \"đường\" "),
           StartsWith(at + "6:5: rule more-words: has 3 near misses among 8 tests"),
           StartsWith(at + "10:5: rule figure: except \"tràn đầy\" does not contain \"ngập\""),
+          StartsWith(at + "10:5: rule figure: \"quaaa\" is a stretched word and found as \"qua\" "),
           StartsWith("3 rules (0 off), ")));
   ExpectJsonLines(Lint(ReportForm::kJson).out);
   EXPECT_THAT(Lint(ReportForm::kJson).out, HasSubstr("\"publishable\":true}"));

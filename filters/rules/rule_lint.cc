@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "base/strings.h"
 #include "filters/text/phrase.h"
 
@@ -26,6 +27,7 @@ class Linter {
     LintKeywords();
     LintCondition(rule.when);
     LintCollisions();
+    LintStretched(rule.when);
     LintTests();
   }
 
@@ -109,6 +111,44 @@ class Linter {
       Advise(base::StrCat("the phrases ", listed,
                           " are one when typed without marks; is that meant?"));
     }
+  }
+
+  // "quaaa" is a stretched "qua", and found wherever that stands. Looks into `none` too.
+  void LintStretched(const Condition& condition) {
+    if (condition.kind == Condition::Kind::kTerm) LintStretched(condition.term);
+    for (const std::vector<Term>& group : condition.groups) {
+      for (const Term& term : group) LintStretched(term);
+    }
+    for (const Condition& child : condition.children) LintStretched(child);
+  }
+
+  void LintStretched(const Term& term) {
+    if (term.set != nullptr) {
+      for (const PhraseText& text : term.set->phrases) LintStretched(text.text);
+      for (const Term& part : term.set->parts) LintStretched(part);
+    }
+    for (const Term& other : term.except) LintStretched(other);
+    for (const Term& other : term.not_near) LintStretched(other);
+  }
+
+  void LintStretched(const std::string& text) {
+    const auto phrase = Phrase::Parse(text);
+    if (!phrase.ok() || !IsStretched(text) || IsStretched(phrase->literal())) return;
+    if (!said_.insert(text).second) return;
+    Advise(base::StrCat("\"", text, "\" is a stretched word and found as \"",
+                        absl::StripAsciiWhitespace(base::ToAbsl(phrase->literal())),
+                        "\" wherever that stands; write a regex"));
+  }
+
+  // The same letter three times in a row.
+  static bool IsStretched(std::string_view text) {
+    for (size_t i = 2; i < text.size(); ++i) {
+      if (absl::ascii_isalpha(static_cast<unsigned char>(text[i])) && text[i] == text[i - 1] &&
+          text[i] == text[i - 2]) {
+        return true;
+      }
+    }
+    return false;
   }
 
   void LintTests() {

@@ -15,6 +15,7 @@ namespace keng::filters {
 //   - two phrases of one rule that differ only in marks, so that their bare form is the same
 //   - a phrase of one syllable, compatible marks, outside `near`
 //   - fewer than 8 tests, or fewer near misses than half of them
+//   - a phrase with a stretched letter, which is found as the unstretched word
 //   - an `except` phrase that does not contain what it is an exception of
 std::vector<RuleWarning> LintRules(const RuleSet& rules);
 

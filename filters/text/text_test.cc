@@ -47,6 +47,7 @@ TEST(FoldTest, TakesEachFormToItsNormalForm) {
       {"Russian folds case", "ПРИВЕТ", " привет "},
       {"stretched end", "ngậpppp nướcccc", " ngap nuoc "},
       {"stretched vowels", "trờiiii ơiiii", " troi oi "},
+      {"abbreviations are not stretched", "PCCC cccd kkk nggg", " pccc cccd kkk ng "},
       {"stretched twice", "nướcc ơii", " nuoc oi "},
       {"stretched tone letters", "trờờờời", " troi "},
       {"stretched ưu", "cứuuuu", " cuu "},

@@ -396,7 +396,11 @@ void ChunkFolder::Unstretch(size_t begin, size_t end) {
     for (const Unit& unit : piece_) collapsed_.push_back(unit.letter);
     return inventory_.Contains(collapsed_);
   };
-  if (!marked && roman) {
+  const std::string_view letters = Letters(begin, end);
+  // Fire brigade and identity card; and laughter, which "k" (for "không") is not.
+  const bool abbreviation = letters == "pccc" || letters == "cccd" ||
+                            letters.find_first_not_of('k') == std::string_view::npos;
+  if (!marked && (roman || abbreviation)) {
     piece_.assign(units_.begin() + static_cast<std::ptrdiff_t>(begin),
                   units_.begin() + static_cast<std::ptrdiff_t>(end));
     return;
