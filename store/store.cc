@@ -303,7 +303,13 @@ absl::Status Store::Sync() {
     state_->unsynced = false;
     state_->synced_at = state_->clock.Now();
   }
-  return state_->Note(base::SyncLogFiles(state_->options.path));
+  const absl::Status synced = base::SyncLogFiles(state_->options.path);
+  if (!synced.ok()) {
+    base::MutexLock lock(state_->mutex);
+    state_->unsynced = true;  // still due
+  }
+  // A folder that cannot be listed just now says nothing about what was written.
+  return absl::IsUnavailable(synced) ? synced : state_->Note(synced);
 }
 
 absl::Status Store::SyncIfDue() {
