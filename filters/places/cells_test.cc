@@ -68,6 +68,10 @@ std::string ErrorOf(const std::string& text) {
 }
 
 TEST(CellsTest, ErrorsOfACellSayWhereWhatAndWhatToDo) {
+  constexpr std::string_view kNoTopic =
+      ": there is none; expected one of: flooding, road-damage, bridge, pavement, rubbish, "
+      "water-outage, power-outage, pollution, erosion, traffic-accident, fire, epidemic, drugs, "
+      "online-fraud, animals, other, rumour";
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"x", "5: a cell is a map: {code: \"30307\", name: ...}"},
       {"{cod: x}", "6: unknown key \"cod\" in cell; did you mean \"code\"?"},
@@ -91,9 +95,8 @@ TEST(CellsTest, ErrorsOfACellSayWhereWhatAndWhatToDo) {
        "5: cell 30307/khom-5 lies under itself, by way of its parents; mend in:"},
       {"{code: 30307/khom-5, topics: {a: b}}", "34: topics is a map; expected a list of texts"},
       {"{code: 30307/khom-5, topics: [fire, Flooding]}",
-       "34: topic \"Flooding\": there is none; expected one of: flooding, road-damage"},
-      {R"({code: 30307/khom-5, topics: [""]})",
-       "34: topic \"\": there is none; expected one of: flooding, road-damage"},
+       base::StrCat("34: topic \"Flooding\"", kNoTopic)},
+      {R"({code: 30307/khom-5, topics: [""]})", base::StrCat("34: topic \"\"", kNoTopic)},
   };
   for (const auto& [cell, message] : cases)
     EXPECT_EQ(ErrorOf(base::StrCat(kCells, "  - ", cell)), "c.yaml:5:" + message) << cell;
