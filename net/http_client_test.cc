@@ -135,7 +135,8 @@ TEST(HttpClientTest, TheResponseCapAndBrokenBodiesDoNotHideTheStatus) {
   server.Then({.action = Action::kRaw, .body = "what is this\r\n\r\n"});
   EXPECT_EQ(client->Send(request).outcome, HttpOutcome::kUnknown);
   server.Then({.action = Action::kRaw,
-               .body = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"});
+               .body = "HTTP/1.1 103 Early Hints\r\n\r\n"
+                       "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"});
   EXPECT_EQ(client->Send(request).status, 204);
   server.Then({.headers = {{"Content-Encoding", "br"}}, .body = "zzz"});
   EXPECT_EQ(client->Send(request).body_status.code(), absl::StatusCode::kDataLoss);
