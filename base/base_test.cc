@@ -97,9 +97,20 @@ TEST(Yaml, ErrorsNameTheirPlace) {
 TEST(Yaml, ASecondDocumentIsRefused) {
   const auto yaml = Yaml::Parse("f.yaml", "a: 1\n---\nb: 2\n");
   ASSERT_FALSE(yaml.ok());
-  EXPECT_TRUE(yaml.status().message().find("f.yaml:3:1: a second document") == 0) << yaml.status();
+  EXPECT_TRUE(yaml.status().message().find("f.yaml:2:1: a second document") == 0) << yaml.status();
+  EXPECT_FALSE(Yaml::Parse("f.yaml", "---\na: 1\n--- {b: 2}\n").ok());
+  EXPECT_TRUE(Yaml::Parse("f.yaml", "# c\n---\na: |\n  ---\nb: ---x\n").ok());
   EXPECT_TRUE(Yaml::Parse("f.yaml", "---\na: 1\n").ok());
   EXPECT_TRUE(Yaml::Parse("f.yaml", "").ok());
+}
+
+// yaml-cpp takes some of them for an empty file; what matters here is that it stops.
+TEST(Yaml, ABrokenTextComesToAnEnd) {
+  for (const char* text : {",", ", a", "---\n,"}) {
+    const auto yaml = Yaml::Parse("f.yaml", text);
+    EXPECT_TRUE(!yaml.ok() || yaml->is_null()) << text;
+  }
+  for (const char* text : {"]", "}"}) EXPECT_FALSE(Yaml::Parse("f.yaml", text).ok()) << text;
 }
 
 TEST(Yaml, AliasBombIsRefused) {

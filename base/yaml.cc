@@ -86,20 +86,37 @@ class YamlBuilder {
   int nodes_ = 0;
 };
 
+// The line of the marker ("---") that begins a second document, or 0. Of the text, because yaml-cpp
+// stops after the first, and its LoadAll() never ends on some broken texts (",").
+static int SecondDocument(std::string_view text) {
+  bool begun = false;  // something stands above that is neither comment nor directive
+  int line = 1;
+  for (size_t at = 0; at < text.size(); ++line) {
+    const std::string_view rest = text.substr(at, text.find('\n', at) - at);
+    at += rest.size() + 1;
+    if (rest.starts_with("---") && rest.find_first_not_of(" \t\r", 3) != 3) {
+      if (begun) return line;
+      begun = true;
+    } else if (rest.find_first_not_of(" \t\r") != rest.npos && rest[0] != '#' && rest[0] != '%') {
+      begun = true;
+    }
+  }
+  return 0;
+}
+
 absl::StatusOr<Yaml> Yaml::Parse(std::string_view file, std::string_view text) {
   const std::string name(file);
   if (text.size() > kBytesMax) {
     return absl::InvalidArgumentError(StrCat(name, ": ", text.size(), " bytes, at most ", kBytesMax,
                                              " are read; split the file"));
   }
+  if (const int line = SecondDocument(text); line != 0) {
+    return absl::InvalidArgumentError(StrCat(
+        name, ":", line, ":1: a second document begins here; put it into a file of its own"));
+  }
   try {
     std::istringstream stream{std::string(text)};
-    const std::vector<YAML::Node> documents = YAML::LoadAll(stream);
-    if (documents.size() > 1) {
-      return At(name, documents[1].Mark(),
-                "a second document begins here (\"---\"); put it into a file of its own");
-    }
-    return YamlBuilder(name).Build(documents.empty() ? YAML::Node() : documents.front(), 0);
+    return YamlBuilder(name).Build(YAML::Load(stream), 0);
   } catch (const YAML::Exception& error) {
     return At(name, error.mark.is_null() ? YAML::Mark() : error.mark, error.msg);
   }
