@@ -35,7 +35,11 @@ absl::Status SyncLogFiles(const std::string& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (entry.path().extension() != ".log") continue;
     const int file = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) continue;  // no longer needed, and deleted meanwhile
+    if (file < 0 && errno == ENOENT) continue;  // no longer needed, and deleted meanwhile
+    if (file < 0) {
+      return absl::UnavailableError(
+          StrCat("opening ", entry.path().string(), " to sync it: ", strerror(errno)));
+    }
     const int synced = fdatasync(file);
     const int reason = errno;
     close(file);

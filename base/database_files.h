@@ -21,15 +21,16 @@ namespace keng::base {
 // outside. REQUIRES: options.manual_wal_flush is off.
 //
 // Errors: ResourceExhausted (no space; call again), DataLoss (a sync failed: what was written since
-// the last one may be lost, whatever a later call says), Unavailable (`folder` cannot be listed).
+// the last one may be lost, whatever a later call says), Unavailable (`folder` cannot be listed or
+// a file not opened: call again).
 absl::Status SyncLogFiles(const std::string& folder);
 
 // Deletes the files that `db` no longer needs before it returns. RocksDB does so in the background,
 // and leaves a file that a read of another thread still held until its next compaction, which may
 // be half a day away. Waits up to five seconds for such reads.
 //
-// Errors: Unavailable (a read held on to its files for longer, call again later), and what RocksDB
-// says.
+// Errors: Unavailable (a read held on to its files for longer, or RocksDB refuses; call again
+// later).
 absl::Status DeleteObsoleteFiles(rocksdb::DB& db);
 
 }  // namespace keng::base

@@ -221,6 +221,7 @@ absl::Status EmbeddedStreams::Sync() {
   if (!unsynced_.exchange(false, std::memory_order_acq_rel)) return database_->failed();
   const absl::Time begin = absl::Now();
   const absl::Status synced = database_->Sync();
+  if (!synced.ok()) unsynced_.store(true, std::memory_order_release);  // still due
   sync_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
   return synced;
 }
