@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "filters/text/internal/chunk_fold.h"
+
 namespace keng::filters {
 
 namespace {
-
-bool IsSpace(char c) { return static_cast<unsigned char>(c) <= 0x20; }
 
 bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -50,7 +50,7 @@ void Count(std::string_view chunk, Words& words) {
 MarksHabit MarksHabitOf(std::string_view original) {
   Words words;
   for (size_t begin = 0; begin < original.size();) {
-    const auto* end = std::find_if(original.begin() + begin, original.end(), IsSpace);
+    const auto* end = std::find_if(original.begin() + begin, original.end(), text_internal::EndsChunk);
     const std::string_view chunk =
         original.substr(begin, static_cast<size_t>(end - original.begin()) - begin);
     if (chunk.find_first_of("#@/") == std::string_view::npos) Count(chunk, words);
@@ -62,7 +62,7 @@ MarksHabit MarksHabitOf(std::string_view original) {
 
 bool InHashtag(std::string_view original, Span span) {
   for (size_t i = std::min<size_t>(span.begin, original.size()); i > 0; --i) {
-    if (IsSpace(original[i - 1])) return false;
+    if (text_internal::EndsChunk(original[i - 1])) return false;
     if (original[i - 1] == '#') return true;
   }
   return false;

@@ -17,7 +17,7 @@ constexpr size_t kWord = 8;
 // The first byte of a word is its lowest.
 static_assert(std::endian::native == std::endian::little);
 
-// Of a table's places for its members: one in kBitsPerMember of a filter is taken.
+// Of a filter: at most one bit in this many is set.
 constexpr size_t kBitsPerMember = 16;
 
 uint64_t Mix(uint64_t word) {
@@ -57,7 +57,7 @@ LiteralIndex::Filter::Filter(size_t members)
 
 // Syllables of up to eight bytes, which nearly all are, cost one load and no branch on their
 // length.
-void LiteralIndex::Split(std::string_view folded, Scratch& scratch) {
+uint32_t LiteralIndex::Split(std::string_view folded, Scratch& scratch) {
   const size_t room = folded.size() / 2 + 1;
   if (scratch.begins.size() < room) {
     scratch.begins.resize(room);
@@ -83,6 +83,7 @@ void LiteralIndex::Split(std::string_view folded, Scratch& scratch) {
     at += static_cast<size_t>(bits) / 8 + 1;
   }
   *begin = static_cast<uint32_t>(folded.size());
+  return static_cast<uint32_t>(begin - scratch.begins.data());
 }
 
 LiteralIndex::LiteralIndex(const std::vector<std::string>& literals)
@@ -96,9 +97,7 @@ LiteralIndex::LiteralIndex(const std::vector<std::string>& literals)
     KENG_CHECK(literal.size() >= 3 && literal.front() == ' ' && literal.back() == ' ', literal);
     text_begins_.push_back(static_cast<uint32_t>(texts_.size()));
     texts_ += literal;
-    Split(literal, scratch);
-    const auto syllables =
-        static_cast<uint32_t>(std::count(literal.begin(), literal.end(), ' ')) - 1;
+    const uint32_t syllables = Split(literal, scratch);
     KENG_CHECK(syllables <= kSyllablesMax, literal);
     uint64_t hash = scratch.hashes[0];
     if (syllables == 1) singles_.Add(hash);
@@ -151,12 +150,10 @@ uint32_t LiteralIndex::Find(uint64_t hash, std::string_view folded, uint32_t beg
 ScanEnd LiteralIndex::Scan(std::string_view folded, RecordArray records, size_t hits_max,
                            Scratch& scratch, std::vector<LiteralHit>& out) const {
   if (texts_.empty() || folded.size() < 3) return ScanEnd::kWhole;
-  Split(folded, scratch);
+  const uint32_t count = Split(folded, scratch);
   const uint32_t* begins = scratch.begins.data();
   const uint64_t* hashes = scratch.hashes.data();
   uint32_t* places = scratch.places.data();
-  uint32_t count = 0;
-  while (begins[count] != folded.size()) ++count;
   uint32_t* place = places;
   for (uint32_t i = 0; i < count; ++i) {
     // The last syllable is paired with what the memory holds: looked at more closely below.

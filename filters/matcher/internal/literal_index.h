@@ -75,7 +75,8 @@ class LiteralIndex {
   static constexpr uint32_t kNone = UINT32_MAX;
   static constexpr uint64_t kSpread = 0x9E3779B97F4A7C15;
 
-  static void Split(std::string_view folded, Scratch& scratch);
+  // How many syllables there are; begins[that] is the end of the text.
+  static uint32_t Split(std::string_view folded, Scratch& scratch);
   void Insert(const Slot& slot);
   uint32_t LengthsOf(uint64_t pair) const;
   uint32_t Find(uint64_t hash, std::string_view folded, uint32_t begin, uint32_t end) const;
