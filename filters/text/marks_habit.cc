@@ -50,7 +50,8 @@ void Count(std::string_view chunk, Words& words) {
 MarksHabit MarksHabitOf(std::string_view original) {
   Words words;
   for (size_t begin = 0; begin < original.size();) {
-    const auto* end = std::find_if(original.begin() + begin, original.end(), text_internal::EndsChunk);
+    const auto* end =
+        std::find_if(original.begin() + begin, original.end(), text_internal::EndsChunk);
     const std::string_view chunk =
         original.substr(begin, static_cast<size_t>(end - original.begin()) - begin);
     if (chunk.find_first_of("#@/") == std::string_view::npos) Count(chunk, words);
