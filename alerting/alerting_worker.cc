@@ -58,6 +58,8 @@ AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams
       metrics_->counter("keng_alerting_texts_erased_total", "Texts erased: deleted or expired");
   gap_ = metrics_->counter("keng_alerting_expired_unread_total",
                            "Inbox records that retention took unread");
+  bands_known_ = metrics_->gauge("keng_alerting_bands_known",
+                                 "Entries of the near-duplicate index in memory, 8 bytes each");
   for (int i = 0; i < kOutcomes; ++i) {
     outcome_counters_[i] =
         metrics_->counter("keng_alerting_records_total", "Inbox records by what became of them",
@@ -321,6 +323,7 @@ void AlertingWorker::Report() {
   for (int i = 0; i < kRingVerdicts; ++i) {
     ring_counters_[i].Add(static_cast<double>(row.rings[i] - reported_.rings[i]));
   }
+  bands_known_.Set(static_cast<double>(fold_->bands_known()));
   reported_ = row;
   base::MutexLock lock(mutex_);
   outcomes_ = std::move(outcomes);

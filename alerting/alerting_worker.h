@@ -103,6 +103,7 @@ class AlertingWorker {
   base::Metrics* const metrics_;
   base::Histogram batch_seconds_;
   base::Counter texts_kept_, texts_erased_, gap_;
+  base::Gauge bands_known_;
   base::Counter outcome_counters_[kOutcomes];
   base::Counter alert_counters_[kAlertReasons];
   base::Counter ring_counters_[kRingVerdicts];

@@ -75,6 +75,7 @@ class IncidentFold::Impl {
   }
 
   const FoldState& fold() const { return fold_; }
+  const Stories& stories() const { return stories_; }
 
  private:
   void Begin(int64_t offset, absl::Time appended_at) {
@@ -473,5 +474,6 @@ absl::Status IncidentFold::Commit() { return impl_->Commit(); }
 const std::vector<Alert>& IncidentFold::alerts() const { return impl_->fold().alerts; }
 const std::vector<std::string>& IncidentFold::changed() const { return impl_->fold().changed; }
 const FoldRow& IncidentFold::row() const { return impl_->fold().row; }
+size_t IncidentFold::bands_known() const { return impl_->stories().bands_known(); }
 
 }  // namespace keng::alerting

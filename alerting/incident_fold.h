@@ -88,6 +88,8 @@ class IncidentFold {
   const std::vector<std::string>& changed() const;
   // The sums that stand in the store with the position.
   const FoldRow& row() const;
+  // Memory of the near-duplicate index (store/min_hash.h).
+  size_t bands_known() const;
 
  private:
   class Impl;

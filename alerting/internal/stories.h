@@ -57,6 +57,8 @@ class Stories {
   void Index(IncidentRow& incident);
   void Unindex(IncidentRow& incident);
 
+  size_t bands_known() const { return signatures_.bands_known(); }
+
  private:
   absl::StatusOr<std::optional<Found>> FindByText(const std::string& scope,
                                                   const filters::HitRecord& hit);
