@@ -433,6 +433,7 @@ TEST_P(StreamsContractTest, WhoSeesARecordSeesWhatWasWrittenWithIt) {
 
 TEST_P(StreamsContractTest, RetentionByTimeNeverPassesARegisteredReader) {
   Open();
+  if (!capabilities().trims) GTEST_SKIP() << "Capabilities: no trims";
   auto reader = OpenReader("slow", StreamId::kInbox);
   for (int i = 0; i < 10; ++i) {
     Append(StreamId::kInbox, "desk", base::StrCat(i));
@@ -463,6 +464,7 @@ TEST_P(StreamsContractTest, RetentionByTimeNeverPassesARegisteredReader) {
 
 TEST_P(StreamsContractTest, RetentionBySizeRefusesTheAppendInstead) {
   Open();
+  if (!capabilities().bounds_bytes) GTEST_SKIP() << "Capabilities: no bounds_bytes";
   auto reader = OpenReader("slow", StreamId::kDead);
   const std::string value(9000, 'x');
   WriteSet set;
@@ -494,6 +496,7 @@ TEST_P(StreamsContractTest, RetentionBySizeRefusesTheAppendInstead) {
 
 TEST_P(StreamsContractTest, ATapHoldsNothingBack) {
   Open();
+  if (!capabilities().trims) GTEST_SKIP() << "Capabilities: no trims";
   Append(StreamId::kInbox, "desk", "old");
   auto tap = streams().OpenTap(StreamId::kInbox);
   clock_.Advance(absl::Hours(20));
@@ -505,6 +508,7 @@ TEST_P(StreamsContractTest, ATapHoldsNothingBack) {
 
 TEST_P(StreamsContractTest, CompactionKeepsTheNewestOfEachKeyAndTheTombstones) {
   Open();
+  if (!capabilities().compacts) GTEST_SKIP() << "Capabilities: no compacts";
   const auto reader = OpenReader("r", StreamId::kControl);
   for (int i = 0; i < 5; ++i) {
     WriteSet set;

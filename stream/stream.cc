@@ -1,6 +1,7 @@
 #include "stream/stream.h"
 
 #include "base/check.h"
+#include "stream/changelog.h"
 
 namespace keng::stream {
 
@@ -18,6 +19,10 @@ std::string_view StreamName(StreamId stream) {
       return "control";
     case StreamId::kDead:
       return "dead";
+    case StreamId::kState:
+      return "state";
+    case StreamId::kIntake:
+      return "intake";
   }
   return "unknown";
 }
@@ -27,6 +32,10 @@ std::optional<StreamId> StreamByName(std::string_view name) {
     if (StreamName(stream) == name) return stream;
   }
   return std::nullopt;
+}
+
+std::string_view PartitionKey(StreamId stream, std::string_view key) {
+  return stream == StreamId::kState ? key.substr(0, key.find('/')) : key;
 }
 
 StreamConfig DefaultConfig(StreamId stream, int posts_partitions) {
@@ -47,8 +56,16 @@ StreamConfig DefaultConfig(StreamId stream, int posts_partitions) {
       return {.compacted = true, .indexed = true};
     case StreamId::kDead:
       return {.retention = 7 * kDay};
+    case StreamId::kState:
+      return {.compacted = true};
+    case StreamId::kIntake:
+      return {.partitions = posts_partitions, .retention = kDay};
   }
   return {};
+}
+
+absl::StatusOr<std::unique_ptr<Changelog>> Streams::OpenChangelog(std::string_view) {
+  return absl::FailedPreconditionError("these streams keep no changelog");
 }
 
 void WriteSet::Append(StreamId stream, std::string_view key, std::string_view value) {

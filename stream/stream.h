@@ -36,6 +36,8 @@
 
 namespace keng::stream {
 
+class Changelog;
+
 // Stored on disk: values are never reused.
 enum class StreamId : uint8_t {
   kPosts = 1,    // key: post id; canonical post JSON; compacted with tombstones
@@ -44,12 +46,19 @@ enum class StreamId : uint8_t {
   kAlerts = 4,   // key: desk; what was rung, to whom, with what result; no post text
   kControl = 5,  // key: name; resume points, published rule sets; compacted
   kDead = 6,     // key: stage; records put aside
+  kState = 7,    // key: desk "/" row; the changelog of alerting's state (stream/changelog.h)
+  kIntake = 8,   // key: any; posts of producers outside, read by ingest as one more source
 };
 inline constexpr StreamId kAllStreams[] = {StreamId::kPosts,  StreamId::kInbox,   StreamId::kTexts,
-                                           StreamId::kAlerts, StreamId::kControl, StreamId::kDead};
+                                           StreamId::kAlerts, StreamId::kControl, StreamId::kDead,
+                                           StreamId::kState,  StreamId::kIntake};
 // "posts", "inbox", ...
 std::string_view StreamName(StreamId stream);
 std::optional<StreamId> StreamByName(std::string_view name);
+
+// What of a key decides its partition: all of it, but in `state` only the desk before the first
+// '/', so that a desk's state stands in the partition of its inbox.
+std::string_view PartitionKey(StreamId stream, std::string_view key);
 
 // The number of a record in its partition, from 0.
 using Offset = int64_t;
@@ -64,8 +73,8 @@ struct StreamConfig {
   bool indexed = false;
 };
 
-// The defaults: partitions 1 for inbox, control, dead, alerts; posts and texts
-// as given.
+// The defaults: partitions 1 for inbox, state, control, dead, alerts; posts, texts and intake as
+// given.
 StreamConfig DefaultConfig(StreamId stream, int posts_partitions);
 
 struct Record {
@@ -180,6 +189,13 @@ struct Capabilities {
   bool lookup = false;        // Lookup() works
   bool seek_by_time = false;
   bool survives_reopen = true;
+  // Maintain() removes what is past its retention, to the record.
+  bool trims = true;
+  // Maintain() compacts; where not, somebody else does in his own time.
+  bool compacts = true;
+  // StreamConfig::retention_bytes holds, and an append that would have to pass a reader is refused.
+  bool bounds_bytes = true;
+  bool changelog = false;  // OpenChangelog() works
 };
 
 struct PartitionStats {
@@ -207,13 +223,17 @@ class Streams {
 
   // Appends the records and moves the positions. On OK all of it is durable (ARCHITECTURE.md)
   // and visible: whoever sees a record or a position of the set sees all its records.
-  // Where atomic_write is not declared, records become durable and visible in the order of the set
-  // and positions last, so that a crash repeats and never loses. ResourceExhausted: retention by
+  // Where atomic_write is not declared, streams become durable and visible one after the other, in
+  // the order in which the set first names them, and positions last, so that a crash repeats and
+  // never loses. Unavailable: only there; some of it may have been written: the same set is to be
+  // written again. Aborted: only there; the records are written, a position is not, for the
+  // partition has another owner now. ResourceExhausted: retention by
   // size would have to pass a registered reader, or the disk is full: nothing was
   //   written, try again later. DataLoss: an earlier write or sync failed; the process must stop
   //   writing. InvalidArgument: a key, value or metadata over the bounds in WriteSet, a stream or
   //   partition that is not there, a position past the end. FailedPrecondition: a position of a
-  //   reader that is not registered (OpenReader registers). On all but OK nothing was written.
+  //   reader that is not registered (OpenReader registers). On all but OK, Unavailable and Aborted
+  // nothing was written.
   virtual absl::Status Write(const WriteSet& set) = 0;
 
   // Registers `name` (its committed position holds back retention from now on) and opens it at its
@@ -236,6 +256,10 @@ class Streams {
                                                             std::string_view key) = 0;
   // One past the last record.
   virtual absl::StatusOr<Offset> End(StreamId stream, int partition) = 0;
+
+  // Makes the caller the one owner of `owner`'s rows in `state` (stream/changelog.h).
+  // FailedPrecondition: there is no such stream. Unavailable: not now.
+  virtual absl::StatusOr<std::unique_ptr<Changelog>> OpenChangelog(std::string_view owner);
 
   // Retention and compaction of everything that is due by the clock. Called from time to time
   // (every few seconds; cheap when nothing is due) by the owner, from one thread; also makes sure

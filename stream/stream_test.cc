@@ -12,7 +12,13 @@ namespace {
 
 TEST(StreamNames, AreFoundAgain) {
   for (const StreamId stream : kAllStreams) EXPECT_EQ(StreamByName(StreamName(stream)), stream);
-  EXPECT_EQ(StreamByName("state"), std::nullopt);
+  EXPECT_EQ(StreamByName("stats"), std::nullopt);
+}
+
+TEST(PartitionKey, OfStateIsTheDesk) {
+  EXPECT_EQ(PartitionKey(StreamId::kState, "91/2/post"), "91");
+  EXPECT_EQ(PartitionKey(StreamId::kState, "91"), "91");
+  EXPECT_EQ(PartitionKey(StreamId::kPosts, "a/b"), "a/b");
 }
 
 TEST(Embedded, Smoke) {

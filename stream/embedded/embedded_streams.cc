@@ -431,6 +431,8 @@ std::vector<ReaderStats> EmbeddedStreams::reader_stats() const {
 std::vector<std::pair<StreamId, StreamConfig>> DefaultStreams(int posts_partitions) {
   std::vector<std::pair<StreamId, StreamConfig>> streams;
   for (const StreamId stream : kAllStreams) {
+    // One process: the store is the state, and producers outside have the HTTP source.
+    if (stream == StreamId::kState || stream == StreamId::kIntake) continue;
     streams.emplace_back(stream, DefaultConfig(stream, posts_partitions));
   }
   return streams;

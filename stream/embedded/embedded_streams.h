@@ -43,7 +43,7 @@ enum class OpenMode {
 struct EmbeddedOptions {
   std::string directory;  // made when it is not there
   OpenMode mode = OpenMode::kOwner;
-  // Streams that are not named here do not exist. DefaultStreams() gives all.
+  // Streams that are not named here do not exist. DefaultStreams() gives what one process needs.
   std::vector<std::pair<StreamId, StreamConfig>> streams;
   // How often the log is synced against power loss; 0: before each Write() returns.
   absl::Duration sync_interval = absl::Milliseconds(200);
@@ -61,7 +61,7 @@ struct EmbeddedOptions {
   int64_t compaction_keys_max = 2'000'000;
 };
 
-// All streams with DefaultConfig().
+// All streams of a single process, with DefaultConfig().
 std::vector<std::pair<StreamId, StreamConfig>> DefaultStreams(int posts_partitions);
 
 // `metrics` may be null; it and `clock` must outlive the streams.

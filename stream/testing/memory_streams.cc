@@ -185,7 +185,8 @@ absl::Status MemoryStreams::Check(const WriteSet& set) const {
       return absl::InvalidArgumentError("Write: a record is over the bounds");
     }
     auto& [records, bytes] =
-        added[{entry.stream, base::PartitionOf(set.key(entry), config->second.partitions)}];
+        added[{entry.stream, base::PartitionOf(PartitionKey(entry.stream, set.key(entry)),
+                                               config->second.partitions)}];
     ++records;
     bytes += entry.key_size + entry.value_size;
   }
@@ -229,7 +230,8 @@ absl::Status MemoryStreams::Write(const WriteSet& set) {
   KENG_RETURN_IF_ERROR(Check(set));
   for (const WriteSet::Entry& entry : set.entries()) {
     const std::string_view key = set.key(entry);
-    Log& log = logs_[{entry.stream, base::PartitionOf(key, configs_.at(entry.stream).partitions)}];
+    Log& log = logs_[{entry.stream, base::PartitionOf(PartitionKey(entry.stream, key),
+                                                      configs_.at(entry.stream).partitions)}];
     log.last = std::max(log.last, now);
     log.items.push_back({.key = std::string(key),
                          .value = std::string(set.value(entry)),
