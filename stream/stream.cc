@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "stream/changelog.h"
+#include "stream/membership.h"
 
 namespace keng::stream {
 
@@ -66,6 +67,15 @@ StreamConfig DefaultConfig(StreamId stream, int posts_partitions) {
 
 absl::StatusOr<std::unique_ptr<Changelog>> Streams::OpenChangelog(std::string_view) {
   return absl::FailedPreconditionError("these streams keep no changelog");
+}
+
+absl::StatusOr<std::unique_ptr<Membership>> Streams::OpenMembership(std::string_view, StreamId) {
+  return absl::FailedPreconditionError("these streams have one process");
+}
+
+std::string_view MemberStateName(MemberState state) {
+  constexpr std::string_view kNames[] = {"revoked", "consuming", "draining"};
+  return kNames[static_cast<size_t>(state)];
 }
 
 void WriteSet::Append(StreamId stream, std::string_view key, std::string_view value) {

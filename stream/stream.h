@@ -37,6 +37,7 @@
 namespace keng::stream {
 
 class Changelog;
+class Membership;
 
 // Stored on disk: values are never reused.
 enum class StreamId : uint8_t {
@@ -195,7 +196,8 @@ struct Capabilities {
   bool compacts = true;
   // StreamConfig::retention_bytes holds, and an append that would have to pass a reader is refused.
   bool bounds_bytes = true;
-  bool changelog = false;  // OpenChangelog() works
+  bool changelog = false;   // OpenChangelog() works
+  bool membership = false;  // OpenMembership() works
 };
 
 struct PartitionStats {
@@ -257,6 +259,10 @@ class Streams {
   // One past the last record.
   virtual absl::StatusOr<Offset> End(StreamId stream, int partition) = 0;
 
+  // Joins the processes that read `stream` as `name` (stream/membership.h). FailedPrecondition:
+  // these streams have one process.
+  virtual absl::StatusOr<std::unique_ptr<Membership>> OpenMembership(std::string_view name,
+                                                                     StreamId stream);
   // Makes the caller the one owner of `owner`'s rows in `state` (stream/changelog.h).
   // FailedPrecondition: there is no such stream. Unavailable: not now.
   virtual absl::StatusOr<std::unique_ptr<Changelog>> OpenChangelog(std::string_view owner);

@@ -1,0 +1,85 @@
+#ifndef KENG_STREAM_KAFKA_INTERNAL_KAFKA_ADMIN_H_
+#define KENG_STREAM_KAFKA_INTERNAL_KAFKA_ADMIN_H_
+
+// What is asked of the cluster beside records: topics, the ends of partitions, the positions of
+// groups, trimming. Each call waits for its answer, at most the deadline given at construction;
+// Unavailable when none comes.
+//
+// Threads: thread-safe.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "stream/kafka/internal/kafka_client.h"
+
+namespace keng::stream {
+
+// Asks again, with a growing pause, while the answer is an error that passes by itself; at most
+// until `deadline`. Returns the last answer.
+rd_kafka_resp_err_t WhileItPasses(absl::Duration deadline,
+                                  absl::FunctionRef<rd_kafka_resp_err_t()> request);
+
+// librdkafka ends a position's metadata at the first NUL, and the protocol wants UTF-8: what is
+// not printable ASCII is written as %xx.
+std::string EscapeMetadata(std::string_view metadata);
+std::string UnescapeMetadata(std::string_view metadata);
+
+class KafkaAdmin {
+ public:
+  struct Bounds {
+    Offset begin = 0;
+    Offset end = 0;
+  };
+  struct NewTopic {
+    std::string name;
+    int partitions = 1;
+    int replication = 1;
+    KafkaSettings settings;
+  };
+  struct TopicShape {
+    int partitions = 0;
+    int replication = 0;
+  };
+
+  // `client` must outlive the admin.
+  KafkaAdmin(rd_kafka_t* client, absl::Duration deadline)
+      : client_(client), deadline_(deadline), deadline_ms_(ToMillis(deadline)) {}
+
+  // By name; topics that are not there are left out.
+  absl::StatusOr<std::map<std::string, TopicShape>> Topics() const;
+  // AlreadyExists is no error.
+  absl::Status CreateTopics(const std::vector<NewTopic>& topics) const;
+  absl::StatusOr<KafkaSettings> SettingsOf(const std::string& topic) const;
+
+  absl::StatusOr<Bounds> BoundsOf(const std::string& topic, int partition) const;
+  // The first record at or after `time`; nullopt when there is none.
+  absl::StatusOr<std::optional<Offset>> OffsetAt(const std::string& topic, int partition,
+                                                 absl::Time time) const;
+  // Removes what stands before the offsets given, by partition.
+  absl::Status DeleteRecords(const std::string& topic, const std::map<int, Offset>& before) const;
+
+  absl::StatusOr<std::vector<std::string>> Groups() const;
+  // Committed positions of `group` in `topic`, by partition; partitions without one are left out.
+  absl::StatusOr<std::map<int, Committed>> Positions(const std::string& group,
+                                                     const std::string& topic,
+                                                     int partitions) const;
+  // NotFound: no such group. FailedPrecondition: it has members.
+  absl::Status DeleteGroup(const std::string& group) const;
+
+ private:
+  rd_kafka_resp_err_t AskPositions(const std::string& group, const std::string& topic,
+                                   int partitions, std::map<int, Committed>& positions) const;
+
+  rd_kafka_t* const client_;
+  const absl::Duration deadline_;
+  const int deadline_ms_;
+};
+
+}  // namespace keng::stream
+
+#endif  // KENG_STREAM_KAFKA_INTERNAL_KAFKA_ADMIN_H_

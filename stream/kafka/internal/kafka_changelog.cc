@@ -1,0 +1,198 @@
+#include "stream/kafka/internal/kafka_changelog.h"
+
+#include <algorithm>
+
+#include "absl/time/clock.h"
+#include "base/check.h"
+#include "base/stable_hash.h"
+#include "base/strings.h"
+
+namespace keng::stream {
+namespace {
+
+// Written by the delivery callback, on the thread that waits for the transaction.
+struct Batch {
+  Offset last = -1;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
+  auto* batch = static_cast<Batch*>(message->_private);
+  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    batch->error = message->err;
+  } else {
+    batch->last = std::max(batch->last, message->offset);
+  }
+}
+
+// Serves the callbacks of what is still under way while its Batch lives.
+void Settle(rd_kafka_t* handle, int deadline_ms) {
+  rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  rd_kafka_flush(handle, deadline_ms);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaChangelog>> KafkaChangelog::Open(const KafkaOptions& options,
+                                                                     std::string_view owner,
+                                                                     const base::Clock& clock,
+                                                                     base::Metrics* metrics) {
+  const auto state = std::find_if(options.streams.begin(), options.streams.end(),
+                                  [](const auto& one) { return one.first == StreamId::kState; });
+  if (state == options.streams.end())
+    return absl::FailedPreconditionError("these streams keep no changelog");
+  std::unique_ptr<KafkaChangelog> log(new KafkaChangelog(options, owner, clock, metrics));
+  log->topic_ = base::StrCat(options.prefix, StreamName(StreamId::kState));
+  log->partition_ = base::PartitionOf(owner, state->second.partitions);
+  if (metrics != nullptr) {
+    log->append_seconds_ =
+        metrics->histogram("keng_kafka_changelog_seconds",
+                           "Time of one transaction of the changelog", base::LatencyBounds());
+  }
+  KENG_RETURN_IF_ERROR(log->Begin());
+  return log;
+}
+
+KafkaChangelog::~KafkaChangelog() {
+  if (client_ != nullptr) Settle(client_->get(), 1000);
+}
+
+absl::Status KafkaChangelog::Note(rd_kafka_error_t* error, std::string_view what) {
+  if (error == nullptr) return absl::OkStatus();
+  const bool fatal = rd_kafka_error_is_fatal(error) != 0;
+  const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+  absl::Status status = FromKafka(error, what);
+  const bool fenced = code == RD_KAFKA_RESP_ERR__FENCED ||
+                      code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+                      code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+  if (fenced) {
+    shut_out_ = absl::AbortedError(
+        base::StrCat("the state of ", owner_, " has another owner now: ", status.message()));
+    return shut_out_;
+  }
+  if (fatal) client_ = nullptr;  // nothing can be done with this one
+  return absl::UnavailableError(status.message());
+}
+
+absl::Status KafkaChangelog::Begin() {
+  KENG_ASSIGN_OR_RETURN(
+      client_,
+      KafkaClient::Make(
+          options_,
+          {.role = base::StrCat("changelog.", owner_),
+           .type = RD_KAFKA_PRODUCER,
+           .defaults = {{"compression.codec", "lz4"},
+                        {"linger.ms", "0"},
+                        {"batch.size", "1000000"},
+                        {"queue.buffering.max.messages", "1000000"},
+                        {"message.max.bytes", "17825792"}},
+           .fixed = {{"transactional.id", base::StrCat(options_.prefix, "state.", owner_)},
+                     {"enable.idempotence", "true"},
+                     {"transaction.timeout.ms",
+                      base::StrCat(2 * ToMillis(options_.write_deadline))},
+                     {"message.timeout.ms", base::StrCat(ToMillis(options_.write_deadline))}},
+           .on_delivery = &OnDelivery},
+          metrics_));
+  const absl::Status begun =
+      Note(rd_kafka_init_transactions(client_->get(), ToMillis(options_.write_deadline)),
+           "take over the changelog");
+  if (!begun.ok()) client_ = nullptr;
+  return begun;
+}
+
+absl::Status KafkaChangelog::Check(const WriteSet& set) const {
+  if (set.entries().empty() || !set.positions().empty())
+    return absl::InvalidArgumentError("changelog: a batch is records, at least one");
+  for (const WriteSet::Entry& entry : set.entries()) {
+    const std::string_view key = set.key(entry);
+    if (entry.stream != StreamId::kState || key.size() <= owner_.size() ||
+        !key.starts_with(owner_) || key[owner_.size()] != '/') {
+      return absl::InvalidArgumentError(
+          base::StrCat("changelog of ", owner_, ": a record of something else"));
+    }
+    if (entry.key_size > WriteSet::kKeyBytesMax || entry.value_size > WriteSet::kValueBytesMax)
+      return absl::InvalidArgumentError("changelog: a record is over the bounds of WriteSet");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KafkaChangelog::Abort() {
+  if (client_ == nullptr) return absl::OkStatus();
+  return Note(rd_kafka_abort_transaction(client_->get(), ToMillis(options_.write_deadline)),
+              "undo a batch of the changelog");
+}
+
+absl::StatusOr<Offset> KafkaChangelog::Produce(const WriteSet& set) {
+  rd_kafka_t* const handle = client_->get();
+  KENG_RETURN_IF_ERROR(Note(rd_kafka_begin_transaction(handle), "begin a batch of the changelog"));
+  Batch batch;
+  const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
+  rd_kafka_vu_t arguments[6] = {};
+  arguments[0] = {.vtype = RD_KAFKA_VTYPE_TOPIC, .u = {.cstr = topic_.c_str()}};
+  arguments[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  arguments[1].u.i32 = partition_;
+  arguments[2].vtype = RD_KAFKA_VTYPE_KEY;
+  arguments[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  arguments[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+  arguments[4].u.i64 = now_ms;
+  arguments[5].vtype = RD_KAFKA_VTYPE_OPAQUE;
+  arguments[5].u.ptr = &batch;
+  absl::Status status;
+  for (const WriteSet::Entry& entry : set.entries()) {
+    const std::string_view key = set.key(entry), value = set.value(entry);
+    arguments[2].u.mem = {const_cast<char*>(key.data()), key.size()};
+    arguments[3].u.mem = {entry.tombstone ? nullptr : const_cast<char*>(value.data()),
+                          value.size()};
+    while (true) {
+      rd_kafka_error_t* error = rd_kafka_produceva(handle, arguments, 6);
+      if (error == nullptr) break;
+      const bool full = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+      status = FromKafka(error, "write the changelog");
+      if (!full) break;
+      status = absl::OkStatus();
+      rd_kafka_poll(handle, 10);
+    }
+    if (!status.ok()) break;
+  }
+  if (status.ok()) {
+    rd_kafka_error_t* error =
+        rd_kafka_commit_transaction(handle, ToMillis(options_.write_deadline));
+    if (error == nullptr) {
+      if (batch.error == RD_KAFKA_RESP_ERR_NO_ERROR && batch.last >= 0) return batch.last + 1;
+      return absl::InternalError("kafka: a batch of the changelog was committed without a place");
+    }
+    status = Note(error, "commit a batch of the changelog");
+  }
+  // What became of it is in doubt: undone here, or by the cluster when this id begins anew.
+  if (client_ != nullptr && shut_out_.ok()) {
+    Settle(handle, ToMillis(options_.write_deadline));
+    if (absl::Status undone = Abort(); !undone.ok()) {
+      if (absl::IsAborted(undone)) return undone;
+      client_ = nullptr;
+    }
+  } else if (client_ != nullptr) {
+    Settle(handle, 1000);
+  }
+  return status;
+}
+
+absl::StatusOr<Offset> KafkaChangelog::Append(const WriteSet& set) {
+  KENG_RETURN_IF_ERROR(shut_out_);
+  KENG_RETURN_IF_ERROR(Check(set));
+  const absl::Time begin = absl::Now();
+  if (client_ == nullptr) {
+    // Taking over from itself could as well be taking over from a new owner.
+    return absl::AbortedError(
+        base::StrCat("the changelog of ", owner_, " has to be taken over anew after a failure"));
+  }
+  client_->Serve();
+  absl::StatusOr<Offset> next = Produce(set);
+  append_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
+  if (client_ == nullptr && shut_out_.ok()) {
+    shut_out_ = absl::AbortedError(
+        base::StrCat("the changelog of ", owner_, " has to be taken over anew after a failure"));
+  }
+  return next;
+}
+
+}  // namespace keng::stream

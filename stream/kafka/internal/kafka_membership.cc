@@ -1,0 +1,146 @@
+#include "stream/kafka/internal/kafka_membership.h"
+
+#include <algorithm>
+
+#include "absl/time/clock.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace keng::stream {
+
+absl::StatusOr<std::unique_ptr<KafkaMembership>> KafkaMembership::Open(const KafkaOptions& options,
+                                                                       std::string role,
+                                                                       Parts parts,
+                                                                       base::Metrics* metrics) {
+  std::unique_ptr<KafkaMembership> member(new KafkaMembership(std::move(parts)));
+  KafkaSettings fixed = {{"group.id", member->parts_.group},
+                         {"enable.auto.commit", "false"},
+                         {"enable.auto.offset.store", "false"},
+                         {"auto.offset.reset", "earliest"},
+                         {"partition.assignment.strategy", "range"}};
+  if (!options.instance.empty())
+    fixed["group.instance.id"] = base::StrCat(options.instance, ".", role);
+  if (metrics != nullptr) {
+    const base::Labels labels = {{"group", role}};
+    member->state_gauge_ =
+        metrics->gauge("keng_kafka_member_state", "0 revoked, 1 consuming, 2 draining", labels);
+    member->held_gauge_ = metrics->gauge("keng_kafka_member_partitions",
+                                         "Partitions in this process's hands", labels);
+    member->rebalances_ = metrics->counter("keng_kafka_rebalances_total",
+                                           "Times that partitions were given or taken", labels);
+  }
+  KENG_ASSIGN_OR_RETURN(member->client_,
+                        KafkaClient::Make(options,
+                                          {.role = base::StrCat("member.", role),
+                                           .type = RD_KAFKA_CONSUMER,
+                                           .defaults = {{"session.timeout.ms", "10000"},
+                                                        {"heartbeat.interval.ms", "1000"},
+                                                        {"max.poll.interval.ms", "60000"}},
+                                           .fixed = std::move(fixed),
+                                           .on_rebalance = &KafkaMembership::OnRebalance,
+                                           .rebalance_opaque = member.get()},
+                                          metrics));
+  member->queue_.reset(rd_kafka_queue_get_consumer(member->client_->get()));
+  const TopicList topics = NewTopicList(1);
+  rd_kafka_topic_partition_list_add(topics.get(), member->parts_.topic.c_str(),
+                                    RD_KAFKA_PARTITION_UA);
+  KENG_RETURN_IF_ERROR(FromKafka(rd_kafka_subscribe(member->client_->get(), topics.get()),
+                                 base::StrCat("join ", member->parts_.group)));
+  return member;
+}
+
+KafkaMembership::~KafkaMembership() {
+  if (client_ == nullptr) return;
+  if (parts_.on_close) parts_.on_close(this);
+  queue_ = nullptr;
+  // Calls OnRebalance() once more when something is held.
+  rd_kafka_consumer_close(client_->get());
+}
+
+void KafkaMembership::OnRebalance(rd_kafka_t* handle, rd_kafka_resp_err_t kind,
+                                  rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+  auto* member = static_cast<KafkaMembership*>(opaque);
+  if (member->queue_ == nullptr) {  // closing: nobody will call Release()
+    rd_kafka_assign(handle, nullptr);
+    return;
+  }
+  Event event{.kind = kind};
+  for (int i = 0; i < partitions->cnt; ++i)
+    event.partitions.push_back(partitions->elems[i].partition);
+  std::sort(event.partitions.begin(), event.partitions.end());
+  member->events_.push_back(std::move(event));
+}
+
+void KafkaMembership::SetState(MemberState state) {
+  state_ = state;
+  state_gauge_.Set(static_cast<double>(state));
+  held_gauge_.Set(static_cast<double>(partitions_.size()));
+  base::MutexLock lock(mutex_);
+  held_ = partitions_;
+}
+
+bool KafkaMembership::Holds(int partition) const {
+  base::MutexLock lock(mutex_);
+  return std::binary_search(held_.begin(), held_.end(), partition);
+}
+
+absl::Status KafkaMembership::Unassign() {
+  partitions_.clear();
+  SetState(MemberState::kRevoked);
+  return FromKafka(rd_kafka_assign(client_->get(), nullptr),
+                   base::StrCat("give back ", parts_.group));
+}
+
+absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
+  KENG_CHECK(state_ != MemberState::kDraining, "Poll() before Release()");
+  const absl::Time deadline = absl::Now() + timeout;
+  while (true) {
+    client_->Serve();
+    if (!events_.empty()) {
+      const Event event = std::move(events_.front());
+      events_.erase(events_.begin());
+      rebalances_.Add();
+      if (event.kind == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        // Nothing is fetched through this client: the readers do that.
+        const TopicList none = NewTopicList(0);
+        KENG_RETURN_IF_ERROR(FromKafka(rd_kafka_assign(client_->get(), none.get()),
+                                       base::StrCat("take over ", parts_.group)));
+        partitions_ = event.partitions;
+        SetState(MemberState::kConsuming);
+        return MemberEvent::kGained;
+      }
+      if (state_ == MemberState::kConsuming) {
+        SetState(MemberState::kDraining);
+        return MemberEvent::kLost;
+      }
+      KENG_RETURN_IF_ERROR(Unassign());
+      continue;
+    }
+    const absl::Duration left = deadline - absl::Now();
+    if (woken_.exchange(false) || left <= absl::ZeroDuration()) return MemberEvent::kNone;
+    const Message message(rd_kafka_consume_queue(queue_.get(), ToMillis(left)));
+    if (message == nullptr || message->err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    if (message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
+        message->err == RD_KAFKA_RESP_ERR__FATAL) {
+      return absl::FailedPreconditionError(
+          base::StrCat("kafka: ", parts_.group, ": ", rd_kafka_message_errstr(message.get()),
+                       "; another process has this instance's name: give each its own "
+                       "(streams.kafka.instance)"));
+    }
+    // Others (a broker that is away, a poll that came late) end by themselves, with a rebalance
+    // when it comes to that.
+  }
+}
+
+absl::Status KafkaMembership::Release() {
+  KENG_CHECK(state_ == MemberState::kDraining, "Release() without kLost");
+  return Unassign();
+}
+
+void KafkaMembership::Wake() {
+  woken_ = true;
+  rd_kafka_queue_yield(queue_.get());
+}
+
+}  // namespace keng::stream

@@ -1,0 +1,52 @@
+// The contract's tests over librdkafka's mock cluster, which runs in this process: what it can do,
+// without a broker.
+
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include "base/strings.h"
+#include "stream/contract_test.h"
+#include "stream/kafka/kafka_streams.h"
+
+namespace keng::stream {
+namespace {
+
+class MockPlace final : public StreamsPlace {
+ public:
+  MockPlace() {
+    char error[256] = {};
+    handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), error, sizeof(error));
+    cluster_ = rd_kafka_mock_cluster_new(handle_, 1);
+  }
+  ~MockPlace() override {
+    rd_kafka_mock_cluster_destroy(cluster_);
+    rd_kafka_destroy(handle_);
+  }
+
+  absl::StatusOr<std::unique_ptr<Streams>> Open(
+      const std::vector<std::pair<StreamId, StreamConfig>>& streams,
+      const base::Clock& clock) override {
+    KafkaOptions options;
+    options.bootstrap = rd_kafka_mock_cluster_bootstraps(cluster_);
+    options.streams = streams;
+    options.stats_age_max = absl::ZeroDuration();
+    options.mock = true;
+    for (const auto& [stream, config] : streams) {
+      const std::string topic = base::StrCat(options.prefix, StreamName(stream));
+      rd_kafka_mock_topic_create(cluster_, topic.c_str(), config.partitions, 1);
+    }
+    return OpenKafkaStreams(options, clock, nullptr);
+  }
+
+ private:
+  rd_kafka_t* handle_;
+  rd_kafka_mock_cluster_t* cluster_;
+};
+
+INSTANTIATE_TEST_SUITE_P(KafkaMock, StreamsContractTest,
+                         testing::Values(ContractCase{
+                             "Mock", [] { return std::make_unique<MockPlace>(); }}),
+                         ContractCaseName);
+
+}  // namespace
+}  // namespace keng::stream
