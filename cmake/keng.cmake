@@ -34,19 +34,34 @@ function(keng_library NAME)
   target_link_libraries(${NAME} PUBLIC keng_flags ${ARG_DEPS} PRIVATE ${ARG_LIBS})
 endfunction()
 
-# keng_test(NAME SRCS a_test.cc ... DEPS ... LIBS ... LABELS slow threads)
-# One test program; ctest sees each of its cases. The label `threads` puts it into the tsan run.
+# Where tests/CMakeLists.txt keeps the one broker of this build tree, and the file with its host:port.
+set(KENG_KAFKA_FOLDER ${PROJECT_BINARY_DIR}/kafka)
+set(KENG_KAFKA_ADDRESS_FILE ${KENG_KAFKA_FOLDER}/address)
+
+# keng_test(NAME SRCS a_test.cc ... DEPS ... LIBS ... LABELS slow threads [KAFKA])
+# One test program; ctest sees each of its cases. The label `threads` puts it into the tsan run. With KAFKA its cases are
+# slow, run while the broker of the build tree is up, and find host:port in the file that the environment variable
+# KENG_KAFKA_ADDRESS_FILE names; all share that broker, so each uses topics and groups of its own names.
 function(keng_test NAME)
-  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "KAFKA" "" "SRCS;DEPS;LIBS;LABELS" ${ARGN})
   add_executable(${NAME} ${ARG_SRCS})
   target_link_libraries(${NAME} PRIVATE keng_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${NAME} PRIVATE KENG_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   include(GoogleTest)
+  set(kafka)
+  if(ARG_KAFKA)
+    set(kafka FIXTURES_REQUIRED kafka ENVIRONMENT KENG_KAFKA_ADDRESS_FILE=${KENG_KAFKA_ADDRESS_FILE})
+    list(APPEND ARG_LABELS slow)
+    list(REMOVE_DUPLICATES ARG_LABELS)
+  endif()
   if(NOT ARG_LABELS)
     set(ARG_LABELS plain)  # an empty list would swallow the next property
   endif()
+  # gtest_discover_tests takes lists apart, and the second label would be the name of a property. -L and -LE search, so
+  # one label that contains the others does the same.
+  list(JOIN ARG_LABELS "+" labels)
   gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-                       PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+                       PROPERTIES TIMEOUT 300 LABELS ${labels} ${kafka})
 endfunction()
 
 # keng_fuzzer(NAME SRCS a_fuzz.cc DEPS ...) builds only with -DKENG_FUZZERS=ON and clang.

@@ -546,8 +546,23 @@ def told(state):
             print(f"librdkafka: {key}={value}")
 
 
+def make_empty(folder):
+    """Removes what an earlier run left. A keeper whose watched process has just ended is given the time to go."""
+    end = time.monotonic() + STOP_S + 5
+    while (state := keeper(folder)) is not None:
+        if time.monotonic() > end:
+            raise KafkaFailure(f"{folder} is in use by process {state['pid']}")
+        time.sleep(0.1)
+    for path in folder.glob("node*"):
+        shutil.rmtree(path)
+
+
 def up(args):
     args.folder.mkdir(parents=True, exist_ok=True)
+    if args.data == "fresh":
+        make_empty(args.folder)
+        if args.address_file:
+            args.address_file.unlink(missing_ok=True)
     state = keeper(args.folder)
     if state is None:
         made = len(list(args.folder.glob("node*/data/meta.properties")))
@@ -616,6 +631,8 @@ def main():
     parser.add_argument("--security", choices=[name for name in SECURITY if name])
     parser.add_argument("--address-file", type=lambda text: pathlib.Path(text).resolve(),
                         help="where to write the bootstrap address")
+    parser.add_argument("--data", choices=["kept", "fresh"], default="kept",
+                        help="fresh: begin with nothing, in a folder that no other run uses")
     parser.add_argument("--while-alive", help="end when this process has ended: a pid, or `parent`")
     parser.add_argument("--watch", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
