@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -35,18 +33,6 @@ struct SourceFile {
   std::string text;
   base::Yaml yaml;
 };
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return absl::NotFoundError(base::StrCat(path, ": cannot be opened for reading"));
-  // Of nothing at all rdbuf() makes an error; a folder can be opened and not read.
-  if (stream.peek() == std::ifstream::traits_type::eof() && !stream.bad()) return std::string();
-  std::ostringstream text;
-  text << stream.rdbuf();
-  if (stream.bad() || text.fail())
-    return absl::UnavailableError(base::StrCat(path, ": cannot be read"));
-  return text.str();
-}
 
 absl::StatusOr<absl::Time> ParseUntil(const base::Yaml& yaml) {
   KENG_ASSIGN_OR_RETURN(const std::string text, yaml.String("pack: until"));
@@ -96,16 +82,16 @@ absl::StatusOr<Pack> ParsePack(const base::Yaml& yaml, const std::string& path) 
 // Reads everything of one call; holds the YAML while conditions are made from it.
 class Load {
  public:
-  explicit Load(const RuleLoadOptions& options) : options_(options) {}
+  explicit Load(const RuleLoadOptions& options)
+      : options_(options), reader_(options.reader == nullptr ? DiskRuleFiles() : *options.reader) {}
 
   absl::Status AddPath(const std::string& path) {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error)) return AddFolder(path);
-    if (!std::filesystem::exists(path, error)) {
+    if (reader_.IsFolder(path)) return AddFolder(path);
+    if (!reader_.Exists(path)) {
       return absl::NotFoundError(
           base::StrCat(path, ": no such file or folder; expected a rule file or a pack's folder"));
     }
-    KENG_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+    KENG_ASSIGN_OR_RETURN(std::string text, reader_.Read(path));
     const std::filesystem::path folder = std::filesystem::path(path).parent_path();
     KENG_ASSIGN_OR_RETURN(PackContext context, ReadContext(folder.string()));
     return AddFile(path, std::move(text), context);
@@ -142,15 +128,12 @@ class Load {
   absl::Status AddFolder(const std::string& folder) {
     KENG_ASSIGN_OR_RETURN(const PackContext context, ReadContext(folder));
     std::vector<std::string> paths;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-      const std::string name = entry.path().filename().string();
-      const std::string extension = entry.path().extension().string();
+    KENG_ASSIGN_OR_RETURN(const std::vector<std::string> names, reader_.List(folder));
+    for (const std::string& name : names) {
       if (name.starts_with(".") || name == "pack.yaml" || name == "overrides.yaml") continue;
-      if (extension == ".yaml" || extension == ".yml") paths.push_back(entry.path().string());
+      if (name.ends_with(".yaml") || name.ends_with(".yml"))
+        paths.push_back((std::filesystem::path(folder) / name).string());
     }
-    if (error)
-      return absl::UnavailableError(base::StrCat(folder, ": cannot be read: ", error.message()));
     if (paths.empty()) {
       return absl::InvalidArgumentError(base::StrCat(
           folder,
@@ -163,7 +146,7 @@ class Load {
           base::StrCat(folder, ": ", paths.size(), " files; at most ", kFilesMax, " are read"));
     }
     for (const std::string& path : paths) {
-      KENG_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
+      KENG_ASSIGN_OR_RETURN(std::string text, reader_.Read(path));
       KENG_RETURN_IF_ERROR(AddFile(path, std::move(text), context));
     }
     return absl::OkStatus();
@@ -172,16 +155,15 @@ class Load {
   absl::StatusOr<PackContext> ReadContext(const std::string& folder) {
     PackContext context;
     const std::filesystem::path base = folder.empty() ? "." : folder;
-    std::error_code error;
     const std::string pack_path = (base / "pack.yaml").string();
-    if (std::filesystem::exists(pack_path, error)) {
+    if (reader_.Exists(pack_path)) {
       KENG_ASSIGN_OR_RETURN(const base::Yaml* yaml, Keep(pack_path));
       KENG_ASSIGN_OR_RETURN(context.pack, ParsePack(*yaml, pack_path));
       context.lists = yaml->Find("lists");
       RegisterPack(*context.pack);
     }
     const std::string beside = (base / "overrides.yaml").string();
-    if (std::filesystem::exists(beside, error)) {
+    if (reader_.Exists(beside)) {
       KENG_ASSIGN_OR_RETURN(const base::Yaml* yaml, KeepOverrides(beside));
       context.overrides.push_back(yaml);
     }
@@ -195,7 +177,7 @@ class Load {
   // Reads a file once, adds it to the version and keeps it.
   absl::StatusOr<const base::Yaml*> Keep(const std::string& path) {
     if (const auto known = kept_.find(path); known != kept_.end()) return known->second.get();
-    KENG_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+    KENG_ASSIGN_OR_RETURN(const std::string text, reader_.Read(path));
     AddContent(path, text);
     KENG_ASSIGN_OR_RETURN(base::Yaml yaml, base::Yaml::Parse(path, text));
     return kept_.emplace(path, std::make_unique<base::Yaml>(std::move(yaml))).first->second.get();
@@ -420,6 +402,7 @@ class Load {
   }
 
   const RuleLoadOptions& options_;
+  const RuleFileReader& reader_;
   std::map<std::string, std::unique_ptr<base::Yaml>> kept_;
   std::map<std::string, std::string> ids_;             // rule id -> where
   std::map<std::string, const base::Yaml*> expected_;  // what is said of a change without use

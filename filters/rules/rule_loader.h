@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "filters/rules/rule.h"
+#include "filters/rules/rule_file_reader.h"
 
 namespace keng::filters {
 
@@ -26,6 +27,8 @@ struct RuleLoadOptions {
   absl::Time now = absl::InfinitePast();
   // A file of local changes beside the packs' own overrides.yaml; empty: none.
   std::string overrides_path;
+  // Borrowed; nullptr: the disk.
+  const RuleFileReader* reader = nullptr;
 };
 
 // Loads every path: a rule file, or a pack's folder. InvalidArgument: a file is wrong; NotFound or

@@ -24,6 +24,7 @@
 #include "base/mutex.h"
 #include "filters/matcher/rule_set.h"
 #include "filters/rules/placing.h"
+#include "filters/rules/rule_source.h"
 
 namespace keng::filters {
 
@@ -32,7 +33,7 @@ struct RuleWatcherOptions {
   std::string overrides_path;  // may be empty
 };
 
-class RuleWatcher {
+class RuleWatcher final : public RuleSource {
  public:
   // Loads the rules for the first time: here a bad file is an error. Rules without tests, or whose
   // tests fail, are taken with a warning in the log (`keng rules publish` would refuse them).
@@ -44,11 +45,11 @@ class RuleWatcher {
   RuleWatcher(const RuleWatcher&) = delete;
   RuleWatcher& operator=(const RuleWatcher&) = delete;
 
-  std::shared_ptr<const RuleSet> current() const;
+  std::shared_ptr<const RuleSet> current() const override;
   // Looks for changes and takes them up.
-  void Poll();
+  void Poll() override;
   // Why the files on disk are not in force; empty when they are.
-  std::string trouble() const;
+  std::string trouble() const override;
 
  private:
   RuleWatcher(RuleWatcherOptions options, Placing placing, const base::Clock& clock,
