@@ -52,7 +52,6 @@ class ConfigReader {
     if (const Yaml* sources = root.Find("sources")) ReadSources(*sources);
     if (const Yaml* channels = root.Find("channels")) ReadChannels(*channels);
     if (const Yaml* routes = root.Find("cell_channels")) ReadCellChannels(*routes);
-    Require(root, "rules", !config_.rules.empty());
     Require(root, "places", !config_.places.empty());
     Require(root, "cells", !config_.cells.empty());
     Require(root, "sources", !config_.sources.empty());

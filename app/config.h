@@ -63,11 +63,12 @@ struct Config {
   std::string path;                    // of keng.yaml; errors and relative paths start here
   std::string data_dir = "keng-data";  // streams/, store/, keys, admin.sock
   Mode mode = Mode::kLive;
-  std::vector<std::string> rules;  // packs: folders or files
-  std::string places;              // the gazetteer's folder
-  std::string cells;               // cells.yaml
-  std::string keys_file;           // author keys; default data_dir/keys.json
-  std::string opt_out_file;        // accounts that asked to be left out; may be empty
+  // Packs: folders or files; in force while nothing is published. Empty: only what is published.
+  std::vector<std::string> rules;
+  std::string places;        // the gazetteer's folder
+  std::string cells;         // cells.yaml
+  std::string keys_file;     // author keys; default data_dir/keys.json
+  std::string opt_out_file;  // accounts that asked to be left out; may be empty
   absl::Duration max_age = absl::Hours(24);
   std::string metrics_listen = "127.0.0.1:9464";  // /metrics, /healthz, /readyz; empty: none
   absl::Duration stop_deadline = absl::Seconds(20);

@@ -8,7 +8,7 @@ std::string ConfigSchema() {
   "title": "keng.yaml",
   "type": "object",
   "additionalProperties": false,
-  "required": ["rules", "places", "cells", "sources"],
+  "required": ["places", "cells", "sources"],
   "$defs": {
     "duration": {"type": ["string", "integer"], "pattern": "^(0|[0-9.]+(ns|us|ms|s|m|h|d).*)$"},
     "bytes": {"type": ["string", "integer"], "pattern": "^[0-9]+(KiB|MiB|GiB)?$"},

@@ -47,6 +47,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"text", "json"}));
   AddRunCommands(app, context);
   AddFilterCommands(app, context);
+  AddPublishCommands(app, context);
   AddIncidentCommands(app, context);
   AddAdminCommands(app, context);
   AddKeyCommands(app, context);

@@ -1,7 +1,7 @@
 #include "app/internal/offline.h"
 
 #include "alerting/state_tables.h"
-#include "app/pipeline.h"
+#include "app/open_streams.h"
 #include "base/strings.h"
 #include "stream/embedded/embedded_streams.h"
 

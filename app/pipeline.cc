@@ -13,6 +13,8 @@
 #include "alerting/dispatcher.h"
 #include "alerting/store_outbox.h"
 #include "app/admin.h"
+#include "app/open_streams.h"
+#include "app/rule_publishing.h"
 #include "app/stage_thread.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -21,13 +23,12 @@
 #include "filters/places/gazetteer.h"
 #include "filters/places/resolver.h"
 #include "filters/rules/placing.h"
-#include "filters/rules/rule_watcher.h"
+#include "filters/rules/rule_follower.h"
 #include "ingest/author_keys.h"
 #include "ingest/ingest_stage.h"
 #include "ingest/sources/source_table.h"
 #include "net/http_server.h"
 #include "store/store.h"
-#include "stream/embedded/embedded_streams.h"
 
 namespace keng::app {
 
@@ -70,48 +71,6 @@ alerting::CellChannels RoutesOf(const Config& config, const filters::Cells& cell
 
 }  // namespace
 
-namespace {
-
-std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(
-    const StreamSettings& settings) {
-  auto streams = stream::DefaultStreams(settings.posts_partitions);
-  for (auto& [id, config] : streams) {
-    switch (id) {
-      case stream::StreamId::kPosts:
-        config.retention = settings.posts_retention;
-        config.retention_bytes = settings.posts_bytes_max;
-        break;
-      case stream::StreamId::kInbox:
-        config.retention = settings.inbox_retention;
-        break;
-      case stream::StreamId::kTexts:
-        config.retention = settings.texts_retention;
-        break;
-      case stream::StreamId::kAlerts:
-        config.retention = settings.alerts_retention;
-        break;
-      case stream::StreamId::kDead:
-        config.retention = settings.dead_retention;
-        break;
-      case stream::StreamId::kControl:
-        break;
-    }
-  }
-  return streams;
-}
-
-}  // namespace
-
-stream::EmbeddedOptions StreamOptions(const Config& config) {
-  stream::EmbeddedOptions options;
-  options.directory = StrCat(config.data_dir, "/streams");
-  options.streams = StreamsOf(config.streams);
-  options.sync_interval = config.streams.sync_interval;
-  options.ring_bytes_max = config.streams.tail_bytes;
-  options.disk_free_min = config.streams.disk_free_min;
-  return options;
-}
-
 // A source and whether its last step found nothing to do.
 struct SourceSlot {
   std::string name;
@@ -128,9 +87,9 @@ struct Pipeline::Parts {
   std::shared_ptr<const filters::Gazetteer> gazetteer;
   std::shared_ptr<const filters::Cells> cells;
   std::shared_ptr<const filters::Resolver> resolver;
-  std::unique_ptr<filters::RuleWatcher> rules;
   std::unique_ptr<ingest::AuthorKeyring> keyring;
   std::unique_ptr<stream::Streams> streams;
+  std::unique_ptr<filters::RulePublicationFollower> rules;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<alerting::StoreOutbox> outbox;
   std::unique_ptr<GazetteerNames> names;
@@ -174,9 +133,10 @@ absl::Status Pipeline::Parts::OpenFilters() {
     }
   }
   resolver = std::make_shared<const filters::Resolver>(gazetteer, cells);
-  KENG_ASSIGN_OR_RETURN(
-      rules, filters::RuleWatcher::Open({.paths = config.rules}, filters::MakePlacing(resolver),
-                                        *environment.clock, &metrics));
+  KENG_ASSIGN_OR_RETURN(rules, FollowRules(config, {.streams = streams.get(),
+                                                    .placing = filters::MakePlacing(resolver),
+                                                    .clock = environment.clock,
+                                                    .metrics = &metrics}));
   const auto kit = [this] {
     return filters::FilterKit{.rules = rules->current(), .resolver = resolver};
   };
@@ -288,7 +248,13 @@ absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
   admin.name = "admin";
   admin.listen = {{.unix_path = AdminSocketPath(config)}};
   admin.metrics = &metrics;
-  KENG_ASSIGN_OR_RETURN(admin_server, net::HttpServer::Make(admin, AdminRoutes(targets)));
+  std::vector<net::HttpRoute> routes = AdminRoutes(targets);
+  for (net::HttpRoute& route : RuleRoutes({.streams = streams.get(),
+                               .placing = filters::MakePlacing(resolver),
+                               .clock = environment.clock})) {
+    routes.push_back(std::move(route));
+  }
+  KENG_ASSIGN_OR_RETURN(admin_server, net::HttpServer::Make(admin, std::move(routes)));
   if (config.metrics_listen.empty()) return absl::OkStatus();
   const size_t colon = config.metrics_listen.rfind(':');
   int port = 0;
@@ -340,8 +306,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config,
   std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, error);
   KENG_ASSIGN_OR_RETURN(p.keyring,
                         ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
-  KENG_ASSIGN_OR_RETURN(p.streams, stream::OpenEmbeddedStreams(StreamOptions(config),
-                                                               *environment.clock, &p.metrics));
+  KENG_ASSIGN_OR_RETURN(p.streams, OpenStreams(config, *environment.clock, &p.metrics));
   KENG_RETURN_IF_ERROR(p.OpenFilters());
   KENG_RETURN_IF_ERROR(p.OpenAlerting());
   KENG_RETURN_IF_ERROR(p.OpenIngest());
@@ -413,10 +378,12 @@ absl::Status Pipeline::Start() {
                            .on_failure = on_failure},
         p.metrics));
   }
-  base::LogInfo("keng.started", {{"data", p.config.data_dir},
-                                 {"mode", p.config.mode == Mode::kShadow ? "shadow" : "live"},
-                                 {"rule_set", p.rules->current()->version()},
-                                 {"rules", StrCat(p.rules->current()->rules().size())}});
+  base::LogInfo("keng.started",
+                {{"data", p.config.data_dir},
+                 {"mode", p.config.mode == Mode::kShadow ? "shadow" : "live"},
+                 {"rule_set", p.rules->running().version},
+                 {"rules_from", std::string(filters::RulesOriginName(p.rules->running().origin))},
+                 {"rules", StrCat(p.rules->current()->rules().size())}});
   return absl::OkStatus();
 }
 
@@ -440,6 +407,7 @@ absl::Status Pipeline::Stop() {
   if (p.maintain_thread != nullptr) p.maintain_thread->Stop();
   if (p.metrics_server != nullptr) keep("metrics server", p.metrics_server->Stop(absl::Seconds(1)));
   keep("admin server", p.admin_server->Stop(absl::Seconds(1)));
+  keep("rules", p.rules->Leave());
   keep("store", p.store->Sync());
   keep("streams", p.streams->Sync());
   base::LogInfo("keng.stopped");
@@ -505,13 +473,14 @@ Readiness Pipeline::readiness() const {
     readiness.ready = false;
     base::StrAppend(&readiness.detail, line, "\n");
   }
-  // A bad rule file leaves the old rules in force: worth telling, not worth taking the program out
+  // A bad rule set leaves the old rules in force: worth telling, not worth taking the program out
   // of service.
   const std::string rules = p.rules->trouble();
   if (!rules.empty()) base::StrAppend(&readiness.detail, "rules: ", rules, "\n");
-  base::StrAppend(&readiness.detail, "rule set ", p.rules->current()->version(), ", lag ", now.lag,
-                  ", alerts pending ", now.alerts_pending,
-                  p.outbox->paused() ? ", ringing is paused" : "", "\n");
+  const filters::RunningRules running = p.rules->running();
+  base::StrAppend(&readiness.detail, "rule set ", running.version, " (",
+                  RulesInWords(running.origin), "), lag ", now.lag, ", alerts pending ",
+                  now.alerts_pending, p.outbox->paused() ? ", ringing is paused" : "", "\n");
   return readiness;
 }
 

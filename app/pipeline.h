@@ -27,7 +27,6 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "filters/filter_worker.h"
-#include "stream/embedded/embedded_streams.h"
 
 namespace keng::app {
 
@@ -91,8 +90,6 @@ class Pipeline {
   std::unique_ptr<Parts> parts_;
 };
 
-// How the streams of a configuration are opened.
-stream::EmbeddedOptions StreamOptions(const Config& config);
 // Where the running program listens for the commands of its operator.
 std::string AdminSocketPath(const Config& config);
 

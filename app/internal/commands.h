@@ -27,8 +27,10 @@ struct CommandContext {
   void Fail(const absl::Status& error);
 };
 
-void AddRunCommands(CLI::App& app, CommandContext& context);       // run, demo, config, doctor
-void AddFilterCommands(CLI::App& app, CommandContext& context);    // match, rules, cells, route
+void AddRunCommands(CLI::App& app, CommandContext& context);     // run, demo, config, doctor
+void AddFilterCommands(CLI::App& app, CommandContext& context);  // match, rules, cells, route
+// rules publish, rules status; after AddFilterCommands(), to whose `rules` they belong.
+void AddPublishCommands(CLI::App& app, CommandContext& context);
 void AddIncidentCommands(CLI::App& app, CommandContext& context);  // incidents, group
 void AddAdminCommands(CLI::App& app,
                       CommandContext& context);  // pause, resume, forget, dead, tap, top
