@@ -1,5 +1,8 @@
 #include "app/config.h"
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -105,9 +108,10 @@ class ConfigReader {
   void ReadStreams(const Yaml& node) {
     StreamSettings& streams = config_.streams;
     Keep(node.CheckKeys("streams",
-                        {"posts_partitions", "sync_interval", "posts_retention", "inbox_retention",
-                         "texts_retention", "alerts_retention", "dead_retention", "posts_bytes_max",
-                         "tail_bytes", "disk_free_min"}));
+                        {"kafka", "posts_partitions", "sync_interval", "posts_retention",
+                         "inbox_retention", "texts_retention", "alerts_retention", "dead_retention",
+                         "posts_bytes_max", "tail_bytes", "disk_free_min"}));
+    if (const Yaml* kafka = node.Find("kafka")) ReadKafka(*kafka);
     Number(node, "posts_partitions", 1, 64, streams.posts_partitions);
     Duration(node, "sync_interval", streams.sync_interval);
     Duration(node, "posts_retention", streams.posts_retention);
@@ -118,6 +122,82 @@ class ConfigReader {
     Bytes(node, "posts_bytes_max", streams.posts_bytes_max);
     Bytes(node, "tail_bytes", streams.tail_bytes);
     Bytes(node, "disk_free_min", streams.disk_free_min);
+  }
+
+  void ReadKafka(const Yaml& node) {
+    KafkaConfig& kafka = config_.streams.kafka;
+    Keep(node.CheckKeys("streams.kafka",
+                        {"bootstrap", "prefix", "instance", "replication", "min_insync_replicas",
+                         "retention_slack", "settings", "producer", "consumer"}));
+    Text(node, "bootstrap", kafka.bootstrap);
+    if (kafka.bootstrap.empty())
+      Keep(node.Error("streams.kafka needs bootstrap: the brokers, as host:port,host:port"));
+    Text(node, "prefix", kafka.prefix);
+    Text(node, "instance", kafka.instance);
+    if (kafka.instance.empty()) kafka.instance = HostName();
+    Number(node, "replication", 1, 9, kafka.replication);
+    Number(node, "min_insync_replicas", 1, 9, kafka.min_insync_replicas);
+    if (kafka.min_insync_replicas > kafka.replication)
+      Keep(node.Error(base::StrCat("min_insync_replicas is ", kafka.min_insync_replicas,
+                                   " and replication is ", kafka.replication,
+                                   "; no write would ever be acknowledged")));
+    Duration(node, "retention_slack", kafka.retention_slack);
+    ReadKafkaSettings(node, "settings", kafka.settings);
+    ReadKafkaSettings(node, "producer", kafka.producer);
+    ReadKafkaSettings(node, "consumer", kafka.consumer);
+  }
+
+  static std::string HostName() {
+    char name[256] = {};
+    return gethostname(name, sizeof(name) - 1) == 0 ? name : "keng";
+  }
+
+  // "KEY: VALUE" of librdkafka; "KEY_file: PATH" and "KEY_env: NAME" say where the value is.
+  void ReadKafkaSettings(const Yaml& node, std::string_view name,
+                         std::map<std::string, std::string>& settings) {
+    const Yaml* found = node.Find(name);
+    if (found == nullptr) return;
+    if (!found->is_map())
+      return Keep(found->Error(StrCat(name, " is no map; expected \"SETTING: VALUE\" entries")));
+    for (const auto& [key, value] : found->entries()) {
+      std::string setting = key.scalar();
+      std::string text = value.scalar();
+      if (!value.is_scalar())
+        return Keep(value.Error(StrCat(setting, " is no single value; expected text or a number")));
+      if (setting.ends_with("_file")) {
+        setting.resize(setting.size() - std::string_view("_file").size());
+        if (!ReadSecretFile(value, text)) continue;
+      } else if (setting.ends_with("_env")) {
+        setting.resize(setting.size() - std::string_view("_env").size());
+        const char* secret = std::getenv(text.c_str());
+        if (secret == nullptr) {
+          Keep(value.Error(
+              StrCat("the environment variable ", text, " is not set; it holds ", setting)));
+          continue;
+        }
+        text = secret;
+      } else if (setting.find("password") != std::string::npos ||
+                 setting.find("secret") != std::string::npos || setting.ends_with(".pem")) {
+        Keep(key.Error(StrCat(setting, " is a secret and must not stand here; write ", setting,
+                              "_file: PATH or ", setting, "_env: NAME")));
+        continue;
+      }
+      settings[setting] = text;
+    }
+  }
+
+  bool ReadSecretFile(const Yaml& node, std::string& text) {
+    const std::string path = Relative(node.scalar());
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+      Keep(node.Error(StrCat("\"", path, "\" cannot be read; it should hold the secret alone")));
+      return false;
+    }
+    std::ostringstream content;
+    content << file.rdbuf();
+    text = content.str();
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    return true;
   }
 
   void ReadAlerts(const Yaml& node) {

@@ -40,7 +40,20 @@ struct ChannelConfig {
   base::Yaml options;
 };
 
+// The cluster that holds the streams; docs/kafka.md.
+struct KafkaConfig {
+  std::string bootstrap;  // "host:port,host:port"; empty: embedded streams
+  std::string prefix = "keng.";
+  std::string instance;  // of this process among all; default: the host's name
+  int replication = 1;
+  int min_insync_replicas = 1;
+  absl::Duration retention_slack = absl::Hours(24) * 7;
+  // librdkafka's settings, of every client, of producers, of consumers. Secrets have been read.
+  std::map<std::string, std::string> settings, producer, consumer;
+};
+
 struct StreamSettings {
+  KafkaConfig kafka;
   int posts_partitions = 2;
   absl::Duration sync_interval = absl::Milliseconds(200);
   absl::Duration posts_retention = absl::Hours(24) * 7;

@@ -29,6 +29,22 @@ std::string ConfigSchema() {
       "type": "object",
       "additionalProperties": false,
       "properties": {
+        "kafka": {
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["bootstrap"],
+          "properties": {
+            "bootstrap": {"type": "string"},
+            "prefix": {"type": "string"},
+            "instance": {"type": "string"},
+            "replication": {"type": "integer", "minimum": 1, "maximum": 9},
+            "min_insync_replicas": {"type": "integer", "minimum": 1, "maximum": 9},
+            "retention_slack": {"$ref": "#/$defs/duration"},
+            "settings": {"type": "object"},
+            "producer": {"type": "object"},
+            "consumer": {"type": "object"}
+          }
+        },
         "posts_partitions": {"type": "integer", "minimum": 1, "maximum": 64},
         "sync_interval": {"$ref": "#/$defs/duration"},
         "posts_retention": {"$ref": "#/$defs/duration"},

@@ -11,9 +11,9 @@ using base::StrCat;
 
 namespace {
 
-std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(
-    const StreamSettings& settings) {
-  auto streams = stream::DefaultStreams(settings.posts_partitions);
+using StreamList = std::vector<std::pair<stream::StreamId, stream::StreamConfig>>;
+
+StreamList StreamsOf(const StreamSettings& settings, StreamList streams) {
   for (auto& [id, config] : streams) {
     switch (id) {
       case stream::StreamId::kPosts:
@@ -46,18 +46,40 @@ std::vector<std::pair<stream::StreamId, stream::StreamConfig>> StreamsOf(
 stream::EmbeddedOptions StreamOptions(const Config& config) {
   stream::EmbeddedOptions options;
   options.directory = StrCat(config.data_dir, "/streams");
-  options.streams = StreamsOf(config.streams);
+  options.streams =
+      StreamsOf(config.streams, stream::DefaultStreams(config.streams.posts_partitions));
   options.sync_interval = config.streams.sync_interval;
   options.ring_bytes_max = config.streams.tail_bytes;
   options.disk_free_min = config.streams.disk_free_min;
   return options;
 }
 
-bool StreamsHaveOneOwner(const Config&) { return true; }
+stream::KafkaOptions ClusterOptions(const Config& config) {
+  const KafkaConfig& kafka = config.streams.kafka;
+  stream::KafkaOptions options;
+  options.bootstrap = kafka.bootstrap;
+  options.prefix = kafka.prefix;
+  options.instance = kafka.instance;
+  options.replication = kafka.replication;
+  options.min_insync_replicas = kafka.min_insync_replicas;
+  options.broker_retention_slack = kafka.retention_slack;
+  options.settings = kafka.settings;
+  options.producer_settings = kafka.producer;
+  options.consumer_settings = kafka.consumer;
+  StreamList streams;
+  for (const stream::StreamId stream : stream::kAllStreams)
+    streams.emplace_back(stream, stream::DefaultConfig(stream, config.streams.posts_partitions));
+  options.streams = StreamsOf(config.streams, std::move(streams));
+  return options;
+}
+
+bool StreamsHaveOneOwner(const Config& config) { return config.streams.kafka.bootstrap.empty(); }
 
 absl::StatusOr<std::unique_ptr<stream::Streams>> OpenStreams(const Config& config,
                                                              const base::Clock& clock,
                                                              base::Metrics* metrics) {
+  if (!StreamsHaveOneOwner(config))
+    return stream::OpenKafkaStreams(ClusterOptions(config), clock, metrics);
   return stream::OpenEmbeddedStreams(StreamOptions(config), clock, metrics);
 }
 

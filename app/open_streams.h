@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "stream/embedded/embedded_streams.h"
+#include "stream/kafka/kafka_streams.h"
 #include "stream/stream.h"
 
 namespace keng::app {
@@ -26,6 +27,8 @@ bool StreamsHaveOneOwner(const Config& config);
 
 // The embedded streams of a configuration.
 stream::EmbeddedOptions StreamOptions(const Config& config);
+// Its streams on a cluster. REQUIRES: streams.kafka is configured.
+stream::KafkaOptions ClusterOptions(const Config& config);
 
 }  // namespace keng::app
 

@@ -1,32 +1,23 @@
 #include "app/pipeline.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_format.h"
 #include "alerting/alerting_worker.h"
-#include "alerting/dispatcher.h"
 #include "alerting/store_outbox.h"
 #include "app/admin.h"
+#include "app/assembly.h"
 #include "app/open_streams.h"
 #include "app/rule_publishing.h"
 #include "app/stage_thread.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "filters/places/cells.h"
-#include "filters/places/gazetteer.h"
-#include "filters/places/resolver.h"
 #include "filters/rules/placing.h"
 #include "filters/rules/rule_follower.h"
 #include "ingest/author_keys.h"
 #include "ingest/ingest_stage.h"
-#include "ingest/sources/source_table.h"
 #include "net/http_server.h"
 #include "store/store.h"
 
@@ -38,36 +29,6 @@ using base::StrCat;
 
 constexpr absl::Duration kStepWait = absl::Milliseconds(200);
 constexpr absl::Duration kMaintainEvery = absl::Seconds(1);
-
-// "Phường Long Xuyên" for a code of the gazetteer or the cell tree.
-class GazetteerNames final : public alerting::PlaceNames {
- public:
-  GazetteerNames(std::shared_ptr<const filters::Gazetteer> gazetteer,
-                 std::shared_ptr<const filters::Cells> cells)
-      : gazetteer_(std::move(gazetteer)), cells_(std::move(cells)) {}
-
-  std::optional<std::string> Name(std::string_view code) const override {
-    if (const filters::Cell* cell = cells_->Find(code)) return cell->name;
-    const int index = gazetteer_->Find(code);
-    if (index == filters::Place::kNobody) return std::nullopt;
-    const filters::Place& place = gazetteer_->place(index);
-    return place.type.empty() ? place.name : StrCat(place.type, " ", place.name);
-  }
-
- private:
-  const std::shared_ptr<const filters::Gazetteer> gazetteer_;
-  const std::shared_ptr<const filters::Cells> cells_;
-};
-
-alerting::CellChannels RoutesOf(const Config& config, const filters::Cells& cells) {
-  std::map<std::string, std::vector<std::string>, std::less<>> direct(config.cell_channels.begin(),
-                                                                      config.cell_channels.end());
-  std::map<std::string, std::string, std::less<>> parents;
-  for (const filters::Cell& cell : cells.cells()) {
-    if (cell.parent != filters::Cell::kNobody) parents[cell.code] = cells.cells()[cell.parent].code;
-  }
-  return {std::move(direct), std::move(parents)};
-}
 
 }  // namespace
 
@@ -84,18 +45,13 @@ struct Pipeline::Parts {
   PipelineEnvironment environment;
   base::Metrics metrics;
 
-  std::shared_ptr<const filters::Gazetteer> gazetteer;
-  std::shared_ptr<const filters::Cells> cells;
-  std::shared_ptr<const filters::Resolver> resolver;
+  Territory territory;
   std::unique_ptr<ingest::AuthorKeyring> keyring;
   std::unique_ptr<stream::Streams> streams;
   std::unique_ptr<filters::RulePublicationFollower> rules;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<alerting::StoreOutbox> outbox;
-  std::unique_ptr<GazetteerNames> names;
-  std::unique_ptr<alerting::CellChannels> routes;
-  std::unique_ptr<alerting::StreamDeliveryLog> delivery_log;
-  std::unique_ptr<alerting::Dispatcher> dispatcher;
+  std::unique_ptr<Delivery> delivery;
   std::unique_ptr<alerting::AlertingWorker> alerting;
   std::vector<std::unique_ptr<filters::FilterWorker>> filters;
   std::unique_ptr<ingest::IngestStage> ingest;
@@ -123,107 +79,45 @@ struct Pipeline::Parts {
 };
 
 absl::Status Pipeline::Parts::OpenFilters() {
-  KENG_ASSIGN_OR_RETURN(gazetteer, filters::Gazetteer::Load({config.places}));
-  KENG_ASSIGN_OR_RETURN(cells, filters::Cells::Load(config.cells, *gazetteer));
-  for (const auto& [cell, channels] : config.cell_channels) {
-    if (cells->Find(cell) == nullptr) {
-      return absl::InvalidArgumentError(StrCat(config.path, ": cell_channels names cell \"", cell,
-                                               "\", which is not in ", config.cells,
-                                               "; keng cells check lists them"));
-    }
-  }
-  resolver = std::make_shared<const filters::Resolver>(gazetteer, cells);
-  KENG_ASSIGN_OR_RETURN(rules, FollowRules(config, {.streams = streams.get(),
-                                                    .placing = filters::MakePlacing(resolver),
-                                                    .clock = environment.clock,
-                                                    .metrics = &metrics}));
+  KENG_ASSIGN_OR_RETURN(territory, LoadTerritory(config));
+  KENG_ASSIGN_OR_RETURN(rules,
+                        FollowRules(config, {.streams = streams.get(),
+                                             .placing = filters::MakePlacing(territory.resolver),
+                                             .clock = environment.clock,
+                                             .metrics = &metrics}));
   const auto kit = [this] {
-    return filters::FilterKit{.rules = rules->current(), .resolver = resolver};
+    return filters::FilterKit{.rules = rules->current(), .resolver = territory.resolver};
   };
+  filters::FilterOptions options = FilterOptionsOf(config, territory, *keyring->keys());
   for (int partition = 0; partition < config.streams.posts_partitions; ++partition) {
-    KENG_ASSIGN_OR_RETURN(
-        auto worker, filters::FilterWorker::Open({.partitions = {partition},
-                                                  .max_age = config.max_age,
-                                                  .desks = {cells->desk().code},
-                                                  .sketch_seed = keyring->keys()->sketch_seed()},
-                                                 *streams, kit, metrics));
+    options.partitions = {partition};
+    KENG_ASSIGN_OR_RETURN(auto worker,
+                          filters::FilterWorker::Open(options, *streams, kit, metrics));
     filters.push_back(std::move(worker));
   }
   return absl::OkStatus();
 }
 
 absl::Status Pipeline::Parts::OpenAlerting() {
-  const std::string desk = cells->desk().code;
   KENG_ASSIGN_OR_RETURN(store, store::Store::Open({.path = StrCat(config.data_dir, "/store"),
                                                    .layout = std::string(alerting::kStateLayout),
                                                    .sync_interval = config.streams.sync_interval},
                                                   *environment.clock, &metrics));
   outbox = std::make_unique<alerting::StoreOutbox>(*store);
-  names = std::make_unique<GazetteerNames>(gazetteer, cells);
-  routes = std::make_unique<alerting::CellChannels>(RoutesOf(config, *cells));
-  delivery_log = std::make_unique<alerting::StreamDeliveryLog>(*streams);
-
-  std::vector<alerting::ChannelSpec> channels;
-  const std::string folder = std::filesystem::path(config.path).parent_path().string();
-  for (const ChannelConfig& channel : config.channels) {
-    KENG_ASSIGN_OR_RETURN(
-        alerting::ChannelSpec spec,
-        alerting::MakeChannel(channel.options, {.clock = environment.clock,
-                                                .metrics = &metrics,
-                                                .terminal = environment.terminal,
-                                                .colours = environment.colours,
-                                                .folder = folder.empty() ? "." : folder}));
-    channels.push_back(std::move(spec));
-  }
-  alerting::DeliveryOptions delivery;
-  delivery.mode =
-      config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
-  delivery.late_after = config.alerts.late_after;
-  delivery.event_source = StrCat("/keng/", desk);
-  dispatcher =
-      std::make_unique<alerting::Dispatcher>(alerting::DeliveryContext{.options = delivery,
-                                                                       .outbox = outbox.get(),
-                                                                       .log = delivery_log.get(),
-                                                                       .places = names.get(),
-                                                                       .routes = routes.get(),
-                                                                       .clock = environment.clock,
-                                                                       .metrics = &metrics},
-                                             std::move(channels));
-  alerting::AlertingOptions options;
-  options.desk = desk;
-  options.tick_interval = config.alerts.tick_interval;
-  options.settings.rings_per_cell_hour = config.alerts.rings_per_cell_hour_max;
-  KENG_ASSIGN_OR_RETURN(alerting, alerting::AlertingWorker::Open(options, *streams, *store,
-                                                                 *environment.clock, &metrics));
+  KENG_ASSIGN_OR_RETURN(delivery,
+                        Delivery::Make(config, environment, territory, *streams, *outbox, metrics));
+  KENG_ASSIGN_OR_RETURN(
+      alerting, alerting::AlertingWorker::Open(AlertingOptionsOf(config, territory), *streams,
+                                               *store, *environment.clock, &metrics));
   return absl::OkStatus();
 }
 
 absl::Status Pipeline::Parts::OpenIngest() {
-  std::shared_ptr<const ingest::OptOutList> opt_outs;
-  if (!config.opt_out_file.empty()) {
-    KENG_ASSIGN_OR_RETURN(ingest::OptOutList list, ingest::OptOutList::Load(config.opt_out_file));
-    opt_outs = std::make_shared<const ingest::OptOutList>(std::move(list));
-  }
-  KENG_ASSIGN_OR_RETURN(ingest, ingest::IngestStage::Open({}, {.streams = *streams,
-                                                               .clock = *environment.clock,
-                                                               .keyring = *keyring,
-                                                               .opt_outs = std::move(opt_outs),
-                                                               .metrics = &metrics}));
-  const std::string folder = std::filesystem::path(config.path).parent_path().string();
+  KENG_ASSIGN_OR_RETURN(ingest, OpenIngestStage(config, environment, *streams, *keyring, metrics));
   for (const SourceConfig& source : config.sources) {
     auto slot = std::make_unique<SourceSlot>();
     slot->name = source.name;
-    KENG_ASSIGN_OR_RETURN(slot->source,
-                          ingest::MakeSource(source.options,
-                                             {.name = source.name,
-                                              .purpose = source.purpose,
-                                              .owner = source.owner,
-                                              .until = source.until},
-                                             {.stage = ingest.get(),
-                                              .clock = environment.clock,
-                                              .metrics = &metrics,
-                                              .progress = environment.progress,
-                                              .folder = folder.empty() ? "." : folder}));
+    KENG_ASSIGN_OR_RETURN(slot->source, OpenSource(config, source, environment, *ingest, metrics));
     sources.push_back(std::move(slot));
   }
   return absl::OkStatus();
@@ -241,34 +135,21 @@ absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
   targets.streams = streams.get();
   targets.store = store.get();
   targets.outbox = outbox.get();
-  targets.desk = cells->desk().code;
+  targets.desk = territory.desk();
   targets.forget = [this](std::string_view id) { return Forget(id); };
-  targets.wake_channels = [this] { dispatcher->Wake(); };
+  targets.wake_channels = [this] { delivery->dispatcher().Wake(); };
   net::HttpServerOptions admin;
   admin.name = "admin";
   admin.listen = {{.unix_path = AdminSocketPath(config)}};
   admin.metrics = &metrics;
   std::vector<net::HttpRoute> routes = AdminRoutes(targets);
   for (net::HttpRoute& route : RuleRoutes({.streams = streams.get(),
-                               .placing = filters::MakePlacing(resolver),
+                               .placing = filters::MakePlacing(territory.resolver),
                                .clock = environment.clock})) {
     routes.push_back(std::move(route));
   }
   KENG_ASSIGN_OR_RETURN(admin_server, net::HttpServer::Make(admin, std::move(routes)));
-  if (config.metrics_listen.empty()) return absl::OkStatus();
-  const size_t colon = config.metrics_listen.rfind(':');
-  int port = 0;
-  if (colon == std::string::npos ||
-      !absl::SimpleAtoi(config.metrics_listen.substr(colon + 1), &port)) {
-    return absl::InvalidArgumentError(StrCat(config.path, ": metrics_listen is \"",
-                                             config.metrics_listen,
-                                             "\"; expected ADDRESS:PORT such as 127.0.0.1:9464"));
-  }
-  net::HttpServerOptions watching;
-  watching.name = "metrics";
-  watching.listen = {{.address = config.metrics_listen.substr(0, colon), .port = port}};
-  watching.metrics = &metrics;
-  KENG_ASSIGN_OR_RETURN(metrics_server, net::HttpServer::Make(watching, MetricsRoutes(targets)));
+  KENG_ASSIGN_OR_RETURN(metrics_server, MakeMetricsServer(config, MetricsRoutes(targets), metrics));
   return absl::OkStatus();
 }
 
@@ -299,11 +180,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Open(const Config& config,
   Parts& p = *parts;
   std::unique_ptr<Pipeline> pipeline(new Pipeline(std::move(parts)));
 
-  std::error_code error;
-  std::filesystem::create_directories(config.data_dir, error);
-  if (error)
-    return absl::NotFoundError(StrCat(config.data_dir, ": cannot be made: ", error.message()));
-  std::filesystem::permissions(config.data_dir, std::filesystem::perms::owner_all, error);
+  KENG_RETURN_IF_ERROR(MakeDataFolder(config.data_dir));
   KENG_ASSIGN_OR_RETURN(p.keyring,
                         ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
   KENG_ASSIGN_OR_RETURN(p.streams, OpenStreams(config, *environment.clock, &p.metrics));
@@ -323,14 +200,15 @@ absl::Status Pipeline::Start() {
   p.started = true;
   KENG_RETURN_IF_ERROR(p.admin_server->Start());
   if (p.metrics_server != nullptr) KENG_RETURN_IF_ERROR(p.metrics_server->Start());
-  p.dispatcher->Start();
+  p.delivery->dispatcher().Start();
   p.alerting_thread = std::make_unique<StageThread>(
       "alerting",
       StageThread::Hooks{.step = [&p]() -> absl::StatusOr<int64_t> {
                            KENG_ASSIGN_OR_RETURN(const alerting::AlertingWorker::Step step,
                                                  p.alerting->RunOnce(kStepWait));
-                           if (step.alerts > 0) p.dispatcher->Wake();
-                           if (!step.changed.empty()) p.dispatcher->NotifyChanged(step.changed);
+                           if (step.alerts > 0) p.delivery->dispatcher().Wake();
+                           if (!step.changed.empty())
+                             p.delivery->dispatcher().NotifyChanged(step.changed);
                            return step.records;
                          },
                          .wake = [&p] { p.alerting->Wake(); },
@@ -403,7 +281,7 @@ absl::Status Pipeline::Stop() {
   for (const auto& thread : p.source_threads) thread->Stop();
   for (const auto& thread : p.filter_threads) thread->Stop();
   if (p.alerting_thread != nullptr) p.alerting_thread->Stop();
-  keep("channels", p.dispatcher->Stop(p.config.stop_deadline));
+  keep("channels", p.delivery->dispatcher().Stop(p.config.stop_deadline));
   if (p.maintain_thread != nullptr) p.maintain_thread->Stop();
   if (p.metrics_server != nullptr) keep("metrics server", p.metrics_server->Stop(absl::Seconds(1)));
   keep("admin server", p.admin_server->Stop(absl::Seconds(1)));
