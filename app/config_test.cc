@@ -59,7 +59,7 @@ TEST(Config, NamesEachProblem) {
        "until is \"never\"; expected a date such as 2027-12-31"},
       {"[duty]", "[dutty]", "rings channel \"dutty\", which is not configured"},
       {"name: evening", "name: Evening Posts", "expected 1 to 64 of a-z, 0-9, - and _"},
-      {"places: rules/places", "", "\"places\" is missing"},
+      {"places: /etc/keng/places", "", "\"places\" is missing"},
   };
   for (const Case& c : cases) {
     std::string text = kGood;

@@ -11,9 +11,11 @@
 #include <sstream>
 
 #include "absl/time/clock.h"
+#include "app/rule_publishing.h"
 #include "base/clock.h"
 #include "base/strings.h"
 #include "base/temporary_folder.h"
+#include "filters/rules/rule_package.h"
 
 namespace keng::app {
 namespace {
@@ -33,12 +35,12 @@ class PipelineTest : public testing::Test {
 
   std::string Path(const std::string& name) const { return StrCat(folder_.path(), "/", name); }
 
-  void Open() {
+  void Open() { Open("rules: [rules.yaml]\n"); }
+  void Open(const std::string& rules) {
     const std::string source = KENG_SOURCE_DIR;
     const auto config = ParseConfig(
         Path("keng.yaml"),
-        StrCat("data_dir: data\nrules: [rules.yaml]\nplaces: ", source,
-               "/rules/places\ncells: ", source,
+        StrCat("data_dir: data\n", rules, "places: ", source, "/rules/places\ncells: ", source,
                "/rules/cells.yaml\nmetrics_listen: \"\"\nstreams: {disk_free_min: 1MiB}\nsources:\n"
                "  - {name: posts, type: file, path: posts.ndjson, follow: true, purpose: t, owner: "
                "t, until: 2099-12-31}\n"
@@ -48,6 +50,7 @@ class PipelineTest : public testing::Test {
     auto pipeline = Pipeline::Open(*config, {.clock = &clock_, .terminal = &terminal_});
     ASSERT_TRUE(pipeline.ok()) << pipeline.status();
     pipeline_ = *std::move(pipeline);
+    socket_ = AdminSocketPath(*config);
     ASSERT_TRUE(pipeline_->Start().ok());
   }
 
@@ -108,6 +111,7 @@ class PipelineTest : public testing::Test {
   base::FakeClock clock_;
   std::ostringstream terminal_;
   int64_t lines_ = 0;
+  std::string socket_;
   std::unique_ptr<Pipeline> pipeline_;
 };
 
@@ -175,6 +179,57 @@ TEST_F(PipelineTest, AClockThatJumpsLosesNothing) {
   for (const auto& [incident, count] : opened) EXPECT_EQ(count, 1) << incident;
   // A post whose time is a year off is late or ahead of the clock; what was in time has rung.
   EXPECT_GE(opened.size(), 2u);
+}
+
+// Through the admin socket, while the program runs and over a restart.
+TEST_F(PipelineTest, PublishedRulesWinOverTheFilesUntilTheyAreWithdrawn) {
+  const auto publish = [this](const std::string& phrase) {
+    const auto package = filters::RulePackage::Make(
+        {"p/x.yaml"}, "",
+        {{"p/x.yaml", StrCat("rules:\n  - {id: bridge, topic: bridge, place: required, any: [",
+                             phrase, "]}\n")}});
+    filters::PublishableRules rules{.packed = *package->Pack(),
+                                    .version = package->Load(clock_.Now())->version};
+    const auto outcome = PublishThrough(socket_, rules, "thu hà");
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    return rules.version;
+  };
+  const auto detail = [this] { return pipeline_->readiness().detail; };
+  EXPECT_THAT(detail(), testing::HasSubstr("(files: nothing published is in force)"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(WithdrawThrough(socket_)));
+  const std::string version = publish("cầu sập");
+  ASSERT_TRUE(pipeline_->Maintain().ok());
+  EXPECT_THAT(detail(), testing::HasSubstr(StrCat("rule set ", version, " (published)")));
+  AppendPost("t:1", "cầu sập ở phường Long Xuyên, An Giang");
+  AppendPost("t:2", "ngập lút bánh ở phường Châu Đốc, An Giang");
+  WaitIdle();
+  EXPECT_EQ(Opened(), 1) << "the files' rules are not in force";
+  auto status = RulesStatusThrough(socket_);
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->current->publication.publisher, "thu-h--");
+  ASSERT_EQ(status->running.size(), 1u);
+  EXPECT_EQ(status->running[0].version, version);
+
+  // Refused where it cannot be loaded: what is in force stays.
+  const auto refused = PublishThrough(socket_, {.packed = "x", .version = "v"}, "thu");
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
+  ASSERT_TRUE(pipeline_->Stop().ok());
+  pipeline_.reset();
+  Open();
+  EXPECT_THAT(detail(), testing::HasSubstr(StrCat("rule set ", version, " (published)")));
+  ASSERT_TRUE(WithdrawThrough(socket_).ok());
+  ASSERT_TRUE(pipeline_->Maintain().ok());
+  EXPECT_THAT(detail(), testing::HasSubstr("(files: nothing published is in force)"));
+  AppendPost("t:3", "rác chất đống ở phường Tân Châu, An Giang");
+  WaitIdle();
+  EXPECT_EQ(Opened(), 2);
+}
+
+TEST_F(PipelineTest, WithoutFilesItWaitsForAPublication) {
+  ASSERT_TRUE(pipeline_->Stop().ok());
+  pipeline_.reset();
+  Open("");
+  EXPECT_THAT(pipeline_->readiness().detail, testing::HasSubstr("NO RULES"));
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ ROWS = [
         ("Batch time", "", "s", "timeseries",
          [("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_filters_batch_seconds_bucket{RATE})))")]),
         ("Rules in force", "", "short", "timeseries",
-         [("rules", "max(keng_rules_loaded)"), ("files refused", "max(keng_rules_files_bad)")]),
+         [("rules", "max(keng_rules_loaded)"), ("files refused", "max(keng_rules_files_bad)"),
+          ("publication refused", "max(keng_rules_published_bad)")]),
     ]),
     ("Alerting", [
         ("Inbox records by outcome", "", "ops", "timeseries",

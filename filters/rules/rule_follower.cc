@@ -49,6 +49,8 @@ RulePublicationFollower::RulePublicationFollower(const RuleFollowerOptions& opti
       metrics.gauge("keng_rules_patterns", "Distinct phrases with their marks in force");
   behind_gauge_ =
       metrics.gauge("keng_rules_published_bad", "1 while what is published is not in force here");
+  files_bad_gauge_ =
+      metrics.gauge("keng_rules_files_bad", "1 while the rule files on disk are not in force");
   published_gauge_ =
       metrics.gauge("keng_rules_published", "1 while the rules in force are published ones");
 }
@@ -145,7 +147,9 @@ absl::Status RulePublicationFollower::TakeUp(const Publication& publication) {
   KENG_ASSIGN_OR_RETURN(const std::string packed, GatherPackage(streams_, publication));
   KENG_ASSIGN_OR_RETURN(std::shared_ptr<const RuleSet> rules,
                         CompilePackage(packed, placing_, clock_.Now()));
+  // Nobody looks at the files from here on, and so nothing is the matter with them.
   files_.reset();
+  files_bad_gauge_.Set(0);
   PutInForce({.rules = std::move(rules),
               .version = publication.version,
               .origin = RulesOrigin::kPublished,

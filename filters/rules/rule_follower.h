@@ -109,7 +109,7 @@ class RulePublicationFollower final : public RuleSource {
   const Placing placing_;
   const base::Clock& clock_;
   base::Counter loads_, failures_, status_failures_;
-  base::Gauge rules_gauge_, phrases_gauge_, behind_gauge_, published_gauge_;
+  base::Gauge rules_gauge_, phrases_gauge_, behind_gauge_, files_bad_gauge_, published_gauge_;
 
   // Of the polling thread.
   std::unique_ptr<stream::Reader> tap_;              // null: control is asked for the key
