@@ -80,11 +80,11 @@ struct Pipeline::Parts {
 
 absl::Status Pipeline::Parts::OpenFilters() {
   KENG_ASSIGN_OR_RETURN(territory, LoadTerritory(config));
-  KENG_ASSIGN_OR_RETURN(rules,
-                        FollowRules(config, {.streams = streams.get(),
-                                             .placing = filters::MakePlacing(territory.resolver),
-                                             .clock = environment.clock,
-                                             .metrics = &metrics}));
+  KENG_ASSIGN_OR_RETURN(rules, FollowRules(config, "run",
+                                           {.streams = streams.get(),
+                                            .placing = filters::MakePlacing(territory.resolver),
+                                            .clock = environment.clock,
+                                            .metrics = &metrics}));
   const auto kit = [this] {
     return filters::FilterKit{.rules = rules->current(), .resolver = territory.resolver};
   };

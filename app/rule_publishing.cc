@@ -89,8 +89,8 @@ std::string Plain(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<filters::RulePublicationFollower>> FollowRules(
-    const Config& config, const filters::RuleFollowerParts& parts) {
-  filters::RuleFollowerOptions options{.instance = StrCat(HostName(), "/run")};
+    const Config& config, std::string_view stage, const filters::RuleFollowerParts& parts) {
+  filters::RuleFollowerOptions options{.instance = StrCat(HostName(), "/", stage)};
   if (!config.rules.empty()) {
     options.files = [paths = config.rules,
                      parts]() -> absl::StatusOr<std::unique_ptr<filters::RuleSource>> {

@@ -29,10 +29,11 @@
 
 namespace keng::app {
 
-// What this process matches with: the newest publication, else the files of the configuration. The
-// errors of RulePublicationFollower::Open().
+// What this process matches with: the newest publication, else the files of the configuration.
+// `stage` ("run") names it among the processes of its host, the same after a restart: `keng rules
+// status` shows HOST/STAGE. The errors of RulePublicationFollower::Open().
 absl::StatusOr<std::unique_ptr<filters::RulePublicationFollower>> FollowRules(
-    const Config& config, const filters::RuleFollowerParts& parts);
+    const Config& config, std::string_view stage, const filters::RuleFollowerParts& parts);
 
 // "published", "files: nothing is published", ...: for people.
 std::string_view RulesInWords(filters::RulesOrigin origin);

@@ -70,7 +70,7 @@ absl::StatusOr<Publication> FromJson(const json::object& object) {
   const bool fits = publication.bytes > 0 && publication.chunks > 0 &&
                     publication.chunks <= kChunksMax && !publication.version.empty() &&
                     !publication.id.empty() && publication.version.size() <= 64 &&
-                    publication.id.size() <= 64 &&
+                    publication.id.size() <= 64 && publication.publisher.size() <= 256 &&
                     publication.bytes <= int64_t{publication.chunks} * int64_t{kRuleChunkBytes};
   if (!fits) return absl::InvalidArgumentError("rules/current names a publication that cannot be");
   return publication;
@@ -238,9 +238,12 @@ absl::StatusOr<PublishOutcome> PublishRules(stream::Streams& streams, std::strin
   // A second try of one version keeps the way back to another one.
   if (before.has_value())
     now.previous = before->publication.version == version ? before->previous : before->publication;
+  const std::string current = EncodeCurrentRules(now);
+  // What no filter can read (a publisher's name that is no UTF-8) would stop all of them.
+  KENG_RETURN_IF_ERROR(DecodeCurrentRules(current).status());
   KENG_RETURN_IF_ERROR(WriteChunks(streams, packed, now.publication));
   stream::WriteSet set;
-  set.Append(kControl, kRulesCurrentKey, EncodeCurrentRules(now));
+  set.Append(kControl, kRulesCurrentKey, current);
   KENG_RETURN_IF_ERROR(streams.Write(set));
   KENG_RETURN_IF_ERROR(streams.Sync());
   // It is published, whatever becomes of the rest: the next publication clears away again.

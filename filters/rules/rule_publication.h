@@ -69,9 +69,10 @@ enum class PublishOutcome : uint8_t {
 };
 
 // Makes the package of rules of `version` the one in force. On OK it is durable and every filter
-// will see it. InvalidArgument: an empty package or one over RulePackage::kPackedBytesMax.
-// DeadlineExceeded: control cannot be read to its end. Else the errors of Streams::Write(): the
-// rules in force are as before, or (Unavailable) perhaps the new ones; publish again.
+// will see it. InvalidArgument: an empty package or one over RulePackage::kPackedBytesMax, a
+// version or publisher that is no UTF-8 or too long (64 and 256 bytes). DeadlineExceeded: control
+// cannot be read to its end. Else the errors of Streams::Write(): the rules in force are as before,
+// or (Unavailable) perhaps the new ones; publish again.
 absl::StatusOr<PublishOutcome> PublishRules(stream::Streams& streams, std::string_view packed,
                                             std::string_view version, const PublishStamp& stamp);
 

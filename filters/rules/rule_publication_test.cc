@@ -232,6 +232,11 @@ TEST_P(RulePublicationTest, RefusesWhatIsNoPackage) {
   EXPECT_TRUE(absl::IsInvalidArgument(
       PublishRules(streams_, std::string(RulePackage::kPackedBytesMax + 1, 'a'), "v1", Stamp())
           .status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(PublishRules(streams_, "x", "v1", {"\xff", clock_.Now()}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      PublishRules(streams_, "x", "v1", {std::string(257, 'a'), clock_.Now()}).status()));
+  EXPECT_TRUE(Contents().empty());
 }
 
 TEST(CurrentRulesTest, RoundTripAndWhatIsNoneOfIt) {

@@ -135,6 +135,10 @@ std::string TroubleLine(std::string_view error) {
       line.push_back(c);
     }
   }
+  // A file's name may be no UTF-8, and then no reader would take the record.
+  boost::system::error_code error_code;
+  json::parse(json::serialize(json::string(line)), error_code);
+  if (error_code) std::erase_if(line, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
   if (line.size() <= kTroubleBytesMax) return line;
   size_t end = kTroubleBytesMax;
   while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;

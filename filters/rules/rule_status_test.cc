@@ -48,6 +48,7 @@ TEST(RuleStatusTest, TroubleHoldsNoRuleText) {
   EXPECT_EQ(TroubleLine("a/x.yaml:1:2: rule r: topic is \"bí mật\"; expected one of\nsecond"),
             "a/x.yaml:1:2: rule r: topic is \"...\"; expected one of");
   EXPECT_EQ(TroubleLine("open \"quote"), "open \"...\"");
+  EXPECT_EQ(TroubleLine("a\xff.yaml:1:1: \xe1\xbb\x87"), "a.yaml:1:1: ");
   std::string vowels;
   for (int i = 0; i < 200; ++i) vowels.append("ệ");
   EXPECT_EQ(TroubleLine(vowels).size(), 255u) << "cut between letters";
