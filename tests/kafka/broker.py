@@ -47,8 +47,8 @@ STOP_S = 20
 STARTS_MAX = 3
 USER, PASSWORD = "keng", "keng-tests-only"
 SECURITY = {None: "PLAINTEXT", "ssl": "SSL", "mtls": "SSL", "sasl_ssl": "SASL_SSL"}
-# One heap for all: the 20 MiB messages of the tests want some room. The first compiler alone halves the processor time
-# of a start; a benchmark passes a `jvm` of its own.
+# One heap for all: the 20 MiB messages of the tests want some room. The first compiler alone takes a third off the
+# processor time of a start; a benchmark passes a `jvm` of its own.
 JVM = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 LOG4J = """log4j.rootLogger=WARN, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
@@ -251,7 +251,11 @@ class KafkaCluster:
 
     def java(self, main, *words):
         log4j = self.folder / "log4j.properties"
-        return ["java", *self.jvm, f"-Dlog4j.configuration=file:{log4j}", "-cp", f"{self.libs}/*", main, *map(str, words)]
+        return ["java", *self.jvm, *self.archive_flags, f"-Dlog4j.configuration=file:{log4j}", "-cp", f"{self.libs}/*", main, *map(str, words)]
+
+    def choose_archive(self):
+        archive = jars.class_archive(write_archive)
+        return [f"-XX:SharedArchiveFile={archive}"] if archive else []
 
     def configure(self, node):
         folder = self.node_folder(node)
@@ -277,6 +281,7 @@ class KafkaCluster:
 
     def prepare(self):
         self.libs = jars.libs()
+        self.archive_flags = self.choose_archive()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log4j.properties").write_text(LOG4J)
         if self.security:
@@ -485,6 +490,22 @@ class KafkaCluster:
             return all(now[name][index].leader == new for (name, index), (_, new) in moves.items())
         self.wait_until("leaders moved", holds, deadline_s)
         return moves
+
+
+class TrainingCluster(KafkaCluster):
+    """One start and orderly end, at which the JVM writes down the classes that it used."""
+
+    def __init__(self, archive):
+        super().__init__()
+        self.archive = archive
+
+    def choose_archive(self):
+        return [f"-XX:ArchiveClassesAtExit={self.archive}"]
+
+
+def write_archive(path):
+    with TrainingCluster(path) as kafka:
+        kafka.stop()
 
 
 # --- the command line: a keeper process for each folder ---

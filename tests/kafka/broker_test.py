@@ -25,7 +25,7 @@ from fault_proxy import FaultProxy  # noqa: E402
 
 def kcat(config, *words, text="", check="check"):
     settings = [word for key, value in config.items() for word in ("-X", f"{key}={value}")]
-    done = subprocess.run(["kcat", *settings, *words], input=text, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["kcat", "-E", *settings, *words], input=text, capture_output=True, text=True, timeout=120)
     if check and done.returncode != 0:
         raise AssertionError(f"kcat {words} ended with {done.returncode}: {done.stderr}")
     return done
@@ -40,7 +40,7 @@ def consume(config, topic):
 
 
 class OneNode(unittest.TestCase):
-    def test_records_and_groups_survive_kill_9(self):
+    def test_records_and_groups_survive_kill_9_and_sigstop_is_silent(self):
         with KafkaCluster() as kafka:
             config = kafka.client_config()
             kafka.create_topic("posts", partitions=2, config={"retention.ms": 3600000})
@@ -56,8 +56,14 @@ class OneNode(unittest.TestCase):
             kafka.restart(1)
             produce(config, "posts", ["c"], partition=1)
             self.assertEqual(consume(config, "posts"), ["a", "b", "c"])
-            self.assertEqual(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split(), ["c"])
+            # The group goes on behind what it has read; at least once, so `c` may come twice.
+            self.assertEqual(set(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split()), {"c"})
             kafka.delete_topic("posts")
+            kafka.suspend(1)
+            with self.assertRaises(wire.WireError):
+                wire.metadata(kafka.client_ports[1], timeout_s=0.5)
+            kafka.resume(1)
+            kafka.wait_ready()
             folder = kafka.folder
         self.assertFalse(folder.exists())
 
@@ -69,7 +75,8 @@ class OneNode(unittest.TestCase):
             self.assertEqual(len(consume(config | {"fetch.message.max.bytes": "20000000"}, "large")[0]), 15 << 20)
             with self.assertRaisesRegex(wire.WireError, "error 36"):
                 kafka.create_topic("large")  # TOPIC_ALREADY_EXISTS
-            self.assertNotEqual(kcat(config, "-P", "-t", "never-made", text="x\n", check="").returncode, 0)
+            self.assertNotEqual(kcat(config | {"message.timeout.ms": "2000"}, "-P", "-t", "never-made", text="x\n",
+                                     check="").returncode, 0)
 
     def test_clients_go_through_the_proxy_and_brokers_do_not(self):
         kafka = KafkaCluster()
@@ -92,14 +99,6 @@ class OneNode(unittest.TestCase):
         proxy.clear()
         self.assertEqual(consume(kafka.client_config(), "posts"), ["a", "b"])
 
-    def test_suspended_it_says_nothing_and_resumed_it_goes_on(self):
-        with KafkaCluster() as kafka:
-            kafka.suspend(1)
-            with self.assertRaises(wire.WireError):
-                wire.metadata(kafka.client_ports[1], timeout_s=0.5)
-            kafka.resume(1)
-            kafka.wait_ready()
-
     def test_a_broker_that_cannot_start_fails_at_once(self):
         kafka = KafkaCluster(overrides={"log.segment.bytes": "nonsense"})
         self.addCleanup(kafka.close)
@@ -115,9 +114,10 @@ class OneNode(unittest.TestCase):
             second.client_ports[1] = first.client_ports[1]
             second.start()
             self.assertNotEqual(second.client_ports, first.client_ports)
-            with self.assertRaisesRegex(KafkaFailure, "Address already in use"), \
-                    KafkaCluster(ports=[first.client_ports[1]]):
-                pass
+            third = KafkaCluster(ports=[first.client_ports[1]])
+            self.addCleanup(third.close)
+            with self.assertRaisesRegex(KafkaFailure, "Address already in use"):
+                third.start()
 
 
 class Security(unittest.TestCase):

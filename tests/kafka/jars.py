@@ -1,5 +1,7 @@
 """The jars of the broker: fetched once with Maven into a cache folder and checked against jars.sha256 before each use.
 
+class_archive() makes a start cheaper still: the JVM maps the classes of an earlier run in place of reading the jars.
+
 The cache is $KENG_KAFKA_HOME, or ~/.cache/keng/kafka-3.9.1. Any number of processes may ask for it at once.
 """
 import fcntl
@@ -68,6 +70,8 @@ def libs():
                 wrong = fault(fresh)
                 if wrong is None:
                     shutil.rmtree(target, ignore_errors=True)
+                    for stale in root.glob("*.jsa"):
+                        stale.unlink()
                     fresh.rename(target)
             except JarsMissing as failure:
                 wrong = str(failure)
@@ -77,3 +81,21 @@ def libs():
         if wrong is not None:
             raise JarsMissing(f"{wrong}; try: rm -r {root}")
         return target
+
+
+def class_archive(make):
+    """The file of classes for this JVM and these jars. Where there is none, `make(path)` is to write one, and None is
+    returned when it does not."""
+    modules = pathlib.Path(shutil.which("java")).resolve().parent.parent / "lib/modules"
+    archive = home() / f"classes-{modules.stat().st_mtime_ns if modules.exists() else 0}.jsa"
+    if archive.exists():
+        return archive
+    with open(home() / "archive.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            fresh = home() / "classes.new"
+            fresh.unlink(missing_ok=True)
+            make(fresh)
+            if fresh.exists():
+                fresh.rename(archive)
+    return archive if archive.exists() else None

@@ -230,9 +230,7 @@ class FaultProxy:
         readers = [asyncio.create_task(self.read(one)) for one, _ in directions]
         writers = [asyncio.create_task(self.write(connection, one, name)) for one, name in directions]
         try:
-            ends = await asyncio.gather(*writers)
-            if BROKEN in ends:
-                connection.abort()
+            await asyncio.gather(*writers)
         finally:
             for task in readers + writers:
                 task.cancel()
@@ -274,14 +272,12 @@ class FaultProxy:
             came, piece = await direction.queue.get()
             if self.stalled or self.latency_s:
                 await self.hold(came)
-            if piece is END:
-                if direction.writer.can_write_eof() and not direction.writer.transport.is_closing():
-                    direction.writer.write_eof()
-                return END
-            if piece is BROKEN:
-                connection.abort()
-                return BROKEN
             try:
+                if piece is BROKEN:
+                    raise ConnectionResetError("by the sender")
+                if piece is END:
+                    direction.writer.write_eof()
+                    return END
                 await self.pass_on(connection, direction, piece, bytes_name)
             except OSError:
                 connection.abort()
