@@ -251,7 +251,8 @@ class KafkaCluster:
 
     def java(self, main, *words):
         log4j = self.folder / "log4j.properties"
-        return ["java", *self.jvm, *self.archive_flags, f"-Dlog4j.configuration=file:{log4j}", "-cp", f"{self.libs}/*", main, *map(str, words)]
+        return ["java", *self.jvm, *self.archive_flags, f"-Dlog4j.configuration=file:{log4j}", "-cp", f"{self.libs}/*",
+                main, *map(str, words)]
 
     def choose_archive(self):
         archive = jars.class_archive(write_archive)
@@ -443,8 +444,11 @@ class KafkaCluster:
         return self.internal_ports[alive[0]]
 
     def create_topic(self, name, partitions=1, replicas=None, config=None, deadline_s=30):
-        """Returns when every living node knows a leader for each partition. `config`: topic properties."""
-        wire.create_topic(self.any_port(), name, partitions, replicas or min(3, len(self.ids)), config or {})
+        """Returns when every living node knows a leader for each partition. `config`: topic properties; without one of
+        its own the topic has a `min.insync.replicas` that lets one of its replicas be away."""
+        replicas = replicas or min(3, len(self.ids))
+        config = {"min.insync.replicas": max(1, replicas - 1)} | (config or {})
+        wire.create_topic(self.any_port(), name, partitions, replicas, config)
 
         def holds():
             for node in self.alive():

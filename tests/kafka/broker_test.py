@@ -67,7 +67,7 @@ class OneNode(unittest.TestCase):
             folder = kafka.folder
         self.assertFalse(folder.exists())
 
-    def test_old_records_and_large_ones_are_kept(self):
+    def test_large_records_pass_and_topics_are_made_by_hand(self):
         with KafkaCluster() as kafka:
             config = kafka.client_config() | {"message.max.bytes": "20000000"}
             kafka.create_topic("large")
@@ -168,6 +168,11 @@ class ThreeNodes(unittest.TestCase):
                              {partition: (before[partition], after[partition]) for partition in range(3)})
             self.assertTrue(all(old != new for old, new in moves.values()))
             self.assertGreaterEqual(len(kafka.move_leaders()), 3)
+
+            kafka.create_topic("single", partitions=3, replicas=1)
+            produce(config, "single", ["alone"])
+            self.assertEqual(kafka.move_leaders(["single"]), {})
+            kafka.delete_topic("single")
 
             victim = kafka.leaders("posts")[0]
             kafka.kill(victim)

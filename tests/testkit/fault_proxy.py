@@ -290,7 +290,7 @@ class FaultProxy:
                 self.counters["cut"] += 1
                 piece = piece[:direction.cut_after]
                 self.counters[bytes_name] += len(piece)
-                # What passed has to arrive: a RST makes the receiver forget what it has not read.
+                # On loopback the first part is with the receiver before the RST, and is read before the error.
                 direction.writer.write(piece)
                 await direction.writer.drain()
                 raise ConnectionResetError("cut")

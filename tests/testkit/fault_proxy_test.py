@@ -181,7 +181,8 @@ class FaultProxyTest(unittest.TestCase):
         self.assertEqual(end, "reset")
         self.assertLess(len(got), 50000)
         self.assertEqual(got, data[:len(got)])
-        self.assertEqual(self.proxy.fired["cut"], 1)
+        fired = self.proxy.fired
+        self.assertEqual((fired["cut"], fired.get("bytes_down", 0)), (1, len(got)))
         self.talk(self.connect())  # only once
 
     def test_cut_reaches_a_connection_that_was_there_before(self):
