@@ -7,6 +7,7 @@
 
 #include "base/stable_hash.h"
 #include "base/strings.h"
+#include "stream/changelog.h"
 
 namespace keng::stream {
 
@@ -20,6 +21,7 @@ StreamsContractTest::StreamsContractTest() : clock_(absl::FromUnixSeconds(1'760'
        {.partitions = 2, .retention = absl::Hours(24 * 30), .compacted = true, .indexed = true}},
       {StreamId::kControl, {.compacted = true, .indexed = true}},
       {StreamId::kDead, {.retention_bytes = 100'000}},
+      {StreamId::kState, {.partitions = 3, .compacted = true}},
   };
   place_ = GetParam().make_place();
 }
@@ -594,6 +596,174 @@ TEST_P(StreamsContractTest, EverythingIsThereAfterReopening) {
     if (capabilities().lookup) {
       EXPECT_EQ(streams().Lookup(StreamId::kTexts, "post")->value(), base::StrCat("text ", round));
     }
+  }
+}
+
+// ---- The changelog of one owner (stream/changelog.h) -----------------------------------------
+
+TEST_P(StreamsContractTest, AChangelogSaysWhereItsBatchEnds) {
+  Open();
+  if (!capabilities().changelog) {
+    EXPECT_EQ(streams().OpenChangelog("91").status().code(), absl::StatusCode::kFailedPrecondition);
+    GTEST_SKIP() << "Capabilities: no changelog";
+  }
+  auto changelog = streams().OpenChangelog("91");
+  ASSERT_TRUE(changelog.ok()) << changelog.status();
+  const int partition = base::PartitionOf("91", 3);
+  Offset before = 0;
+  for (int i = 0; i < 3; ++i) {
+    WriteSet set;
+    set.Append(StreamId::kState, base::StrCat("91/1/a", i), "first");
+    set.Append(StreamId::kState, std::string("91/2/\0/b", 8), base::StrCat("round ", i));
+    set.AppendTombstone(StreamId::kState, "91/3/c");
+    const auto end = (*changelog)->Append(set);
+    ASSERT_TRUE(end.ok()) << end.status();
+    EXPECT_GE(*end, before + 3) << "gaps are allowed, going back is not";
+    EXPECT_LE(*end, *streams().End(StreamId::kState, partition));
+    auto tap = streams().OpenTap(StreamId::kState, {partition});
+    ASSERT_TRUE(tap.ok()) << tap.status();
+    ASSERT_TRUE((*tap)->Seek(partition, before).ok());
+    std::vector<std::string> rows;
+    Offset last = -1;
+    while ((*tap)->position(partition) < *end) {
+      const auto batch = (*tap)->Read(kMiB, absl::Seconds(10));
+      ASSERT_TRUE(batch.ok() && *batch != nullptr) << batch.status();
+      for (const Record& record : (*batch)->records()) {
+        last = record.offset;
+        rows.push_back(
+            base::StrCat(record.key.substr(0, 4), record.tombstone ? "!" : "=", record.value));
+      }
+    }
+    EXPECT_EQ(last + 1, *end) << "one past the last record of the batch";
+    EXPECT_EQ(rows,
+              (std::vector<std::string>{"91/1=first", base::StrCat("91/2=round ", i), "91/3!"}));
+    before = *end;
+  }
+}
+
+TEST_P(StreamsContractTest, AChangelogTakesItsOwnersStateOnly) {
+  Open();
+  if (!capabilities().changelog) GTEST_SKIP() << "Capabilities: no changelog";
+  auto changelog = streams().OpenChangelog("91");
+  ASSERT_TRUE(changelog.ok()) << changelog.status();
+  const auto refused = [&](const WriteSet& set) {
+    return (*changelog)->Append(set).status().code() == absl::StatusCode::kInvalidArgument;
+  };
+  WriteSet set;
+  EXPECT_TRUE(refused(set)) << "nothing to append";
+  set.Append(StreamId::kState, "91/1/a", "mine");
+  set.Append(StreamId::kState, "911/1/a", "another's");
+  EXPECT_TRUE(refused(set));
+  set.Clear();
+  set.Append(StreamId::kState, "91/1/a", "mine");
+  set.Append(StreamId::kInbox, "91", "another stream");
+  EXPECT_TRUE(refused(set));
+  set.Clear();
+  set.Append(StreamId::kState, "91/1/a", "mine");
+  set.Commit("r", StreamId::kInbox, 0, 0);
+  EXPECT_TRUE(refused(set)) << "positions are Write()'s";
+  EXPECT_TRUE(Contents(StreamId::kState).empty());
+  set.Clear();
+  set.Append(StreamId::kState, "91/1/a", "mine");
+  EXPECT_TRUE((*changelog)->Append(set).ok()) << "a refused batch does no harm to the next";
+  EXPECT_EQ(Contents(StreamId::kState).size(), 1U);
+}
+
+TEST_P(StreamsContractTest, ABatchOfAChangelogIsSeenWhole) {
+  Open();
+  if (!capabilities().changelog) GTEST_SKIP() << "Capabilities: no changelog";
+  auto changelog = streams().OpenChangelog("91");
+  ASSERT_TRUE(changelog.ok()) << changelog.status();
+  constexpr int kBatches = 30, kRows = 50;
+  std::atomic<int> failures{0};
+  std::thread writer([&] {
+    for (int i = 0; i < kBatches; ++i) {
+      WriteSet set;
+      for (int row = 0; row < kRows; ++row) {
+        set.Append(StreamId::kState, base::StrCat("91/1/", i, "-", row), base::StrCat(i));
+      }
+      if (!(*changelog)->Append(set).ok()) ++failures;
+    }
+  });
+  const int partition = base::PartitionOf("91", 3);
+  auto tap = streams().OpenTap(StreamId::kState, {partition});
+  ASSERT_TRUE(tap.ok()) << tap.status();
+  std::vector<int> seen(kBatches, 0);
+  for (int records = 0; records < kBatches * kRows;) {
+    const auto batch = (*tap)->Read(kMiB, absl::Seconds(30));
+    if (!batch.ok() || *batch == nullptr) break;
+    for (const Record& record : (*batch)->records()) {
+      ++seen[static_cast<size_t>(std::stoi(std::string(record.value)))];
+      ++records;
+    }
+    // Whoever sees one row may read all of its batch without waiting.
+    const size_t newest =
+        static_cast<size_t>(std::stoi(std::string((*batch)->records().back().value)));
+    while (seen[newest] < kRows) {
+      const auto rest = (*tap)->Read(kMiB, absl::Seconds(5));
+      if (!rest.ok() || *rest == nullptr) break;
+      for (const Record& record : (*rest)->records()) {
+        ++seen[static_cast<size_t>(std::stoi(std::string(record.value)))];
+        ++records;
+      }
+    }
+    EXPECT_EQ(seen[newest], kRows) << "a batch was cut";
+  }
+  writer.join();
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(seen, std::vector<int>(kBatches, kRows));
+}
+
+TEST_P(StreamsContractTest, ASecondOwnerShutsOutTheFirst) {
+  Open();
+  if (!capabilities().changelog) GTEST_SKIP() << "Capabilities: no changelog";
+  auto first = streams().OpenChangelog("91");
+  auto other = streams().OpenChangelog("79");
+  ASSERT_TRUE(first.ok() && other.ok()) << first.status() << other.status();
+  WriteSet set;
+  set.Append(StreamId::kState, "91/1/a", "first");
+  ASSERT_TRUE((*first)->Append(set).ok());
+  auto second = streams().OpenChangelog("91");
+  ASSERT_TRUE(second.ok()) << second.status();
+  set.Clear();
+  set.Append(StreamId::kState, "91/1/a", "zombie");
+  set.Append(StreamId::kState, "91/1/b", "zombie");
+  EXPECT_EQ((*first)->Append(set).status().code(), absl::StatusCode::kAborted);
+  set.Clear();
+  set.Append(StreamId::kState, "91/1/a", "second");
+  ASSERT_TRUE((*second)->Append(set).ok());
+  set.Clear();
+  set.Append(StreamId::kState, "91/1/a", "zombie");
+  EXPECT_EQ((*first)->Append(set).status().code(), absl::StatusCode::kAborted) << "for good";
+  set.Clear();
+  set.Append(StreamId::kState, "79/1/a", "other");
+  EXPECT_TRUE((*other)->Append(set).ok()) << "another owner is not concerned";
+  std::vector<std::string> values;
+  for (const std::string& row : Contents(StreamId::kState)) {
+    values.push_back(row.substr(row.find(' ') + 1));
+  }
+  std::sort(values.begin(), values.end());
+  EXPECT_EQ(values, (std::vector<std::string>{"79/1/a=other", "91/1/a=first", "91/1/a=second"}));
+}
+
+TEST_P(StreamsContractTest, AChangelogIsThereAfterReopening) {
+  Open();
+  if (!capabilities().changelog) GTEST_SKIP() << "Capabilities: no changelog";
+  if (!capabilities().survives_reopen) GTEST_SKIP() << "Capabilities: no survives_reopen";
+  Offset before = 0;
+  for (int round = 0; round < 2; ++round) {
+    {
+      auto changelog = streams().OpenChangelog("91");
+      ASSERT_TRUE(changelog.ok()) << changelog.status();
+      WriteSet set;
+      set.Append(StreamId::kState, base::StrCat("91/1/", round), "v");
+      const auto end = (*changelog)->Append(set);
+      ASSERT_TRUE(end.ok()) << end.status();
+      EXPECT_GT(*end, before) << "I1";
+      before = *end;
+    }
+    Open();
+    EXPECT_EQ(Contents(StreamId::kState).size(), static_cast<size_t>(round + 1));
   }
 }
 

@@ -220,7 +220,6 @@ absl::Status MemoryStreams::Check(const WriteSet& set) const {
 }
 
 absl::Status MemoryStreams::Write(const WriteSet& set) {
-  const absl::Time now = absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now()));
   base::MutexLock lock(mutex_);
   if (fail_next_ > 0) {
     --fail_next_;
@@ -228,6 +227,16 @@ absl::Status MemoryStreams::Write(const WriteSet& set) {
     return fail_status_;
   }
   KENG_RETURN_IF_ERROR(Check(set));
+  Store(set);
+  for (const WriteSet::Position& position : set.positions()) {
+    positions_[{position.reader, position.stream, position.partition}] = {position.next,
+                                                                          position.metadata};
+  }
+  return absl::OkStatus();
+}
+
+void MemoryStreams::Store(const WriteSet& set) {
+  const absl::Time now = absl::FromUnixMicros(absl::ToUnixMicros(clock_.Now()));
   for (const WriteSet::Entry& entry : set.entries()) {
     const std::string_view key = set.key(entry);
     Log& log = logs_[{entry.stream, base::PartitionOf(PartitionKey(entry.stream, key),
@@ -240,12 +249,78 @@ absl::Status MemoryStreams::Write(const WriteSet& set) {
                          .offset = log.next++});
     log.bytes += log.items.back().bytes();
   }
-  for (const WriteSet::Position& position : set.positions()) {
-    positions_[{position.reader, position.stream, position.partition}] = {position.next,
-                                                                          position.metadata};
-  }
   changed_.NotifyAll();
-  return absl::OkStatus();
+}
+
+class MemoryStreams::MemoryChangelog final : public Changelog {
+ public:
+  MemoryChangelog(MemoryStreams& streams, std::string owner, int64_t epoch)
+      : streams_(streams), owner_(std::move(owner)), epoch_(epoch) {}
+  absl::StatusOr<Offset> Append(const WriteSet& set) override {
+    return streams_.AppendState(owner_, epoch_, set);
+  }
+
+ private:
+  MemoryStreams& streams_;
+  const std::string owner_;
+  const int64_t epoch_;
+};
+
+absl::StatusOr<std::unique_ptr<Changelog>> MemoryStreams::OpenChangelog(std::string_view owner) {
+  if (!configs_.contains(StreamId::kState)) {
+    return absl::FailedPreconditionError("these streams keep no changelog");
+  }
+  if (owner.empty() || owner.find('/') != std::string_view::npos) {
+    return absl::InvalidArgumentError("an owner's name has no '/' and is not empty");
+  }
+  base::MutexLock lock(mutex_);
+  const int64_t epoch = ++owners_[std::string(owner)];
+  return std::make_unique<MemoryChangelog>(*this, std::string(owner), epoch);
+}
+
+absl::StatusOr<Offset> MemoryStreams::AppendState(const std::string& owner, int64_t epoch,
+                                                  const WriteSet& set) {
+  if (set.entries().empty() || !set.positions().empty()) {
+    return absl::InvalidArgumentError("Append: records, and nothing else");
+  }
+  for (const WriteSet::Entry& entry : set.entries()) {
+    if (entry.stream != StreamId::kState || !set.key(entry).starts_with(owner + "/")) {
+      return absl::InvalidArgumentError("Append: a record that is not the owner's state");
+    }
+  }
+  base::MutexLock lock(mutex_);
+  if (owners_.at(owner) != epoch) return absl::AbortedError("another owner has opened it");
+  KENG_RETURN_IF_ERROR(Check(set));
+  const bool fails = fail_appends_ > 0;
+  if (fails) {
+    --fail_appends_;
+    ++appends_failed_;
+    if (append_written_ == Written::kNo) return append_status_;
+  }
+  Store(set);
+  Log& log =
+      logs_[{StreamId::kState, base::PartitionOf(owner, configs_.at(StreamId::kState).partitions)}];
+  const Offset end = log.next;
+  log.next += append_gap_;
+  if (fails) return append_status_;
+  return end;
+}
+
+void MemoryStreams::FailNextAppends(int n, absl::Status status, Written written) {
+  base::MutexLock lock(mutex_);
+  fail_appends_ = n;
+  append_status_ = std::move(status);
+  append_written_ = written;
+}
+
+int MemoryStreams::appends_failed() const {
+  base::MutexLock lock(mutex_);
+  return appends_failed_;
+}
+
+void MemoryStreams::SetAppendGap(Offset gap) {
+  base::MutexLock lock(mutex_);
+  append_gap_ = gap;
 }
 
 std::shared_ptr<const RecordBatch> MemoryStreams::TryRead(const LogId& id, Offset& position,

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "stream/changelog.h"
 #include "stream/stream.h"
 
 namespace keng::stream {
@@ -32,12 +33,24 @@ class MemoryStreams final : public Streams {
   void FailNext(int n, absl::Status status = absl::ResourceExhaustedError("FailNext"));
   // How many of them have failed: a test proves that its fault fired.
   int failed() const;
+  // The next `n` calls of Changelog::Append() end so. kYes: the batch was written all the same, as
+  // a broker whose answer is lost leaves it.
+  enum class Written : uint8_t { kNo, kYes };
+  void FailNextAppends(int n, absl::Status status = absl::UnavailableError("FailNextAppends"),
+                       Written written = Written::kNo);
+  int appends_failed() const;
+  // Offsets of `state` that each batch leaves unused after its records, as transaction markers do.
+  void SetAppendGap(Offset gap);
   // While corked, Read() sees nothing new (a broker that does not deliver).
   void Cork();
   void Uncork();
 
   Capabilities capabilities() const override {
-    return {.atomic_write = true, .lookup = true, .seek_by_time = true, .survives_reopen = false};
+    return {.atomic_write = true,
+            .lookup = true,
+            .seek_by_time = true,
+            .survives_reopen = false,
+            .changelog = configs_.contains(StreamId::kState)};
   }
   int partitions(StreamId stream) const override;
   absl::Status Write(const WriteSet& set) override;
@@ -50,6 +63,7 @@ class MemoryStreams final : public Streams {
                                                      int partition) override;
   absl::StatusOr<std::optional<std::string>> Lookup(StreamId stream, std::string_view key) override;
   absl::StatusOr<Offset> End(StreamId stream, int partition) override;
+  absl::StatusOr<std::unique_ptr<Changelog>> OpenChangelog(std::string_view owner) override;
   absl::Status Maintain() override;
   absl::Status Sync() override;
   std::vector<PartitionStats> partition_stats() const override;
@@ -58,6 +72,7 @@ class MemoryStreams final : public Streams {
  private:
   class MemoryReader;
   class MemoryBatch;
+  class MemoryChangelog;
   struct Item {
     std::string key, value;
     bool tombstone;
@@ -74,6 +89,8 @@ class MemoryStreams final : public Streams {
   using LogId = std::pair<StreamId, int>;
   using ReaderId = std::tuple<std::string, StreamId, int>;
 
+  absl::StatusOr<Offset> AppendState(const std::string& owner, int64_t epoch, const WriteSet& set);
+  void Store(const WriteSet& set) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Check(const WriteSet& set) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Offset> Slowest(const LogId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckPartitions(StreamId stream, std::vector<int>& partitions) const;
@@ -94,6 +111,12 @@ class MemoryStreams final : public Streams {
   int failed_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status fail_status_ ABSL_GUARDED_BY(mutex_);
   bool corked_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, int64_t> owners_ ABSL_GUARDED_BY(mutex_);  // how often each was opened
+  int fail_appends_ ABSL_GUARDED_BY(mutex_) = 0;
+  int appends_failed_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status append_status_ ABSL_GUARDED_BY(mutex_);
+  Written append_written_ ABSL_GUARDED_BY(mutex_) = Written::kNo;
+  Offset append_gap_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace keng::stream
