@@ -14,6 +14,7 @@
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/table.h"
 #include "rocksdb/utilities/write_batch_with_index.h"
+#include "store/internal/group_commit.h"
 
 namespace keng::store {
 namespace {
@@ -103,6 +104,7 @@ struct Changes::State {
       : db(database), batch(rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true) {}
   rocksdb::DB& db;
   rocksdb::WriteBatchWithIndex batch;
+  GroupCommit::Owed owed;
 };
 
 Changes::Changes(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -133,7 +135,10 @@ absl::Status Changes::Scan(TableId table, std::string_view begin, std::string_vi
 }
 
 size_t Changes::bytes() const { return state_->batch.GetWriteBatch()->GetDataSize(); }
-void Changes::Clear() { state_->batch.Clear(); }
+void Changes::Clear() {
+  state_->batch.Clear();
+  state_->owed.reset();
+}
 
 struct Store::State {
   State(const StoreOptions& store_options, const base::Clock& store_clock)
@@ -145,6 +150,8 @@ struct Store::State {
   base::Counter full_total;
   base::Counter erased_total;
   base::Gauge disk_gauge;
+  base::Gauge owed_gauge;
+  std::unique_ptr<GroupCommit> group;  // with a log of changes
 
   // Held through an erasure: when Maintain() returns, what was due is gone, whoever erased it.
   base::Mutex maintain_mutex ABSL_ACQUIRED_BEFORE(mutex);
@@ -152,6 +159,7 @@ struct Store::State {
   absl::Status failed ABSL_GUARDED_BY(mutex);  // the first DataLoss: stop writing
   bool resume ABSL_GUARDED_BY(mutex) = false;  // the disk was full at the last write
   bool unsynced ABSL_GUARDED_BY(mutex) = false;
+  bool unflushed ABSL_GUARDED_BY(mutex) = false;  // applied from the log, in memory only
   absl::Time synced_at ABSL_GUARDED_BY(mutex) = absl::InfinitePast();
   absl::Time erased_at ABSL_GUARDED_BY(mutex) = absl::InfinitePast();
 
@@ -169,15 +177,33 @@ struct Store::State {
     return status;
   }
 
-  absl::Status Write(rocksdb::WriteBatch* batch, const rocksdb::WriteOptions& write_options) {
+  // After a full disk RocksDB refuses writes until it is told to look again.
+  absl::Status Ready() {
     bool try_resume = false;
     {
       base::MutexLock lock(mutex);
       KENG_RETURN_IF_ERROR(failed);
       try_resume = std::exchange(resume, false);
     }
-    // After a full disk RocksDB refuses writes until it is told to look again.
-    if (try_resume) KENG_RETURN_IF_ERROR(Note(FromRocks(db->Resume(), "resume")));
+    return try_resume ? Note(FromRocks(db->Resume(), "resume")) : absl::OkStatus();
+  }
+
+  absl::Status Flush() {
+    {
+      base::MutexLock lock(mutex);
+      if (!unflushed) return absl::OkStatus();
+    }
+    KENG_RETURN_IF_ERROR(Ready());
+    KENG_RETURN_IF_ERROR(Note(FromRocks(db->Flush({}), "flush")));
+    base::MutexLock lock(mutex);
+    unflushed = false;
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(rocksdb::WriteBatch* batch, const rocksdb::WriteOptions& write_options) {
+    // A write that survives a crash must not stand on one that does not.
+    KENG_RETURN_IF_ERROR(Flush());
+    KENG_RETURN_IF_ERROR(Ready());
     return Note(FromRocks(db->Write(write_options, batch), "write"));
   }
 };
@@ -225,6 +251,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options,
     state->erased_total =
         metrics->counter("keng_store_erasures_total", "Times that deleted bytes were erased");
     state->disk_gauge = metrics->gauge("keng_store_disk_bytes", "Size of the store's files");
+    state->owed_gauge =
+        metrics->gauge("keng_store_commits_owed",
+                       "Batches that the log of changes has, or may have, and the store has not");
   }
 
   std::string found;
@@ -276,11 +305,62 @@ std::unique_ptr<Changes> Store::NewChanges() {
 absl::Status Store::Commit(Changes& changes) {
   rocksdb::WriteOptions options;
   options.sync = state_->options.sync_interval <= absl::ZeroDuration();
-  KENG_RETURN_IF_ERROR(state_->Write(changes.state_->batch.GetWriteBatch(), options));
+  if (state_->group != nullptr) {
+    KENG_RETURN_IF_ERROR(state_->group->Commit(changes.state_->batch, changes.state_->owed));
+  } else {
+    KENG_RETURN_IF_ERROR(state_->Write(changes.state_->batch.GetWriteBatch(), options));
+  }
   changes.Clear();
   base::MutexLock lock(state_->mutex);
   state_->unsynced = !options.sync;
   return absl::OkStatus();
+}
+
+void Store::SetChangeLog(ChangeLog& log) {
+  KENG_CHECK(state_->group == nullptr, "a store has one log of changes");
+  const auto write = [state = state_.get()](rocksdb::WriteBatch& batch) {
+    rocksdb::WriteOptions options;
+    options.sync = state->options.sync_interval <= absl::ZeroDuration();
+    return state->Write(&batch, options);
+  };
+  state_->group = std::make_unique<GroupCommit>(log, write, state_->clock, state_->owed_gauge);
+}
+
+absl::Status Store::ApplyLogged(absl::Span<const Change> changes, int64_t next_position) {
+  KENG_CHECK(state_->group == nullptr, "the log is set: its changes come from here");
+  rocksdb::WriteBatch batch;
+  for (const Change& change : changes) {
+    const std::string key = FullKey(change.table, change.key);
+    const rocksdb::Status status =
+        change.value ? batch.Put(key, ToSlice(*change.value)) : batch.Delete(key);
+    KENG_CHECK(status.ok(), status.ToString());
+  }
+  PutLogPosition({.next = next_position, .at = state_->clock.Now()}, batch);
+  // The log still has it: what a crash takes is read again, from the position that goes with it.
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  KENG_RETURN_IF_ERROR(state_->Ready());
+  {
+    base::MutexLock lock(state_->mutex);
+    state_->unflushed = true;
+  }
+  return state_->Note(FromRocks(state_->db->Write(options, &batch), "write"));
+}
+
+absl::Status Store::FlushApplied() { return state_->Flush(); }
+
+absl::StatusOr<std::optional<LogPosition>> Store::log_position() const {
+  return ReadLogPosition(*state_->db);
+}
+
+absl::Status Store::Clear() {
+  KENG_CHECK(state_->group == nullptr, "what a log holds is not removed here alone");
+  rocksdb::WriteBatch batch;
+  const std::string begin(1, '\1'), end(1, '\xff');
+  rocksdb::Status status = batch.DeleteRange(begin, end);
+  KENG_CHECK(status.ok(), status.ToString());
+  RemoveLogPosition(batch);
+  return state_->Write(&batch, {});
 }
 
 absl::StatusOr<std::optional<std::string>> Store::Get(TableId table, std::string_view key) const {

@@ -20,6 +20,11 @@
 //       which a crash leaves, is tolerated.
 //   I3  The bytes of a deleted or overwritten value are on no disk byte 24 h after the commit, as
 //       long as Maintain() is called at least hourly.
+//   I4  With a log of changes (store/change_log.h): what the store holds of logged rows, the log
+//       holds, and the position in the log that is kept here never passes a change that is not.
+//
+// With a log a commit is an append to the log and then a write here; commits of several threads go
+// to the log together. Before the log is set, ApplyLogged() brings the store to where the log ends.
 
 #include <cstdint>
 #include <memory>
@@ -31,13 +36,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "store/change_log.h"
 
 namespace keng::store {
-
-// A table's number is on disk: never reused. 0 is the store's own.
-using TableId = uint8_t;
 
 struct StoreOptions {
   std::string path;
@@ -73,6 +77,12 @@ class View {
   absl::Status ScanPrefix(TableId table, std::string_view prefix, Visitor visit) const {
     return Scan(table, prefix, PrefixEnd(prefix), visit);
   }
+};
+
+// How far a store holds its log of changes.
+struct LogPosition {
+  int64_t next = 0;  // of the first change that it does not hold
+  absl::Time at;     // by the clock, when it came so far
 };
 
 class Store;
@@ -117,7 +127,25 @@ class Store final : public View {
   // Makes the changes durable and visible, and clears them. ResourceExhausted: the disk is full,
   // nothing was written and the changes are kept: call again later. DataLoss: a write or sync
   // failed; this and every later call fails, the process must stop writing.
+  // With a log of changes also: Unavailable: the log cannot be reached, the changes are kept: call
+  // again later with the same changes, to which nothing was added. They may come to stand in the
+  // log and here before that, but only once. Changes that are given up instead may come true.
+  // Aborted: another owner has the log; nothing was written, and nothing ever will be. Other errors
+  // of the log: nothing was written.
   absl::Status Commit(Changes& changes);
+
+  // From now on commits go through `log`, which outlives the store. Once; REQUIRES: no other call
+  // is in progress.
+  void SetChangeLog(ChangeLog& log);
+  // Changes that stand in the log, in its order, and the position after them. Durable, with all
+  // before, at the next FlushApplied() or Commit(); until then a crash takes back the last ones,
+  // and the position with them. REQUIRES: no log is set yet; keys and values are copied.
+  absl::Status ApplyLogged(absl::Span<const Change> changes, int64_t next_position);
+  absl::Status FlushApplied();
+  // nullopt: the store was never kept with a log, or was cleared.
+  absl::StatusOr<std::optional<LogPosition>> log_position() const;
+  // Removes all rows and the position in the log, in one write. REQUIRES: no log is set yet.
+  absl::Status Clear();
 
   absl::StatusOr<std::optional<std::string>> Get(TableId table,
                                                  std::string_view key) const override;
