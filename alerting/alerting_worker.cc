@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<AlertingWorker>> AlertingWorker::Open(AlertingOpt
 absl::Status AlertingWorker::OpenReaders() {
   const int partition = options_.partition;
   KENG_ASSIGN_OR_RETURN(inbox_,
-                        streams_.OpenReader(kAlertingReader, StreamId::kInbox, {partition}));
+                        streams_.OpenReader(options_.inbox_reader, StreamId::kInbox, {partition}));
   const stream::Offset next = fold_->next_offset();
   if (next > 0) {
     KENG_RETURN_IF_ERROR(inbox_->Seek(partition, next));
@@ -108,7 +108,11 @@ absl::Status AlertingWorker::OpenReaders() {
       }
     }
   }
-  KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenReader(kTextsReader, StreamId::kTexts));
+  if (options_.texts_reader.empty()) {
+    KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenTap(StreamId::kTexts));
+  } else {
+    KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenReader(options_.texts_reader, StreamId::kTexts));
+  }
   for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
     KENG_ASSIGN_OR_RETURN(const std::optional<std::string> read,
                           store_.Get(table::kTextsRead, TextsReadKey(p)));
@@ -125,50 +129,64 @@ absl::Status AlertingWorker::OpenReaders() {
   return absl::OkStatus();
 }
 
-absl::Status AlertingWorker::WriteToInbox(const filters::InboxRecord& record) {
-  stream::WriteSet set;
+void AlertingWorker::AddToInbox(const filters::InboxRecord& record, stream::WriteSet& set) const {
   filters::AppendInboxRecord(record, set.BeginRecord(StreamId::kInbox, options_.desk));
   set.EndRecord();
-  return streams_.Write(set);
+}
+
+bool AlertingWorker::SettingsDiffer() const {
+  return !filters::SameSettings(options_.settings, fold_->row().settings);
 }
 
 // A new owner announces itself, and settings that changed go through the inbox, so that a replay
 // knows them too.
 absl::Status AlertingWorker::Begin() {
+  // A batch of an owner before may stand in the inbox unfolded, with an epoch that the row does not
+  // know: where owners change, the number comes from outside.
+  epoch_ = std::max(options_.epoch, fold_->row().epoch + 1);
   stream::WriteSet set;
-  filters::AppendInboxRecord(
-      filters::EpochRecord{.epoch = fold_->row().epoch + 1, .owner = "embedded"},
-      set.BeginRecord(StreamId::kInbox, options_.desk));
-  set.EndRecord();
-  if (!(options_.settings == fold_->row().settings)) {
-    filters::AppendInboxRecord(options_.settings, set.BeginRecord(StreamId::kInbox, options_.desk));
-    set.EndRecord();
-  }
+  AddToInbox(filters::EpochRecord{.epoch = epoch_, .owner = options_.owner}, set);
+  filters::SettingsRecord settings = options_.settings;
+  settings.epoch = epoch_;
+  if (SettingsDiffer()) AddToInbox(settings, set);
   KENG_RETURN_IF_ERROR(streams_.Write(set));
   begun_ = true;
   return absl::OkStatus();
 }
 
+absl::Status AlertingWorker::Tick(absl::Time now) {
+  stream::WriteSet set;
+  AddToInbox(filters::TickRecord{.now = now}, set);
+  // The owner before may have written settings that were folded only after the first look. Once
+  // our own epoch is folded, nothing of his is taken any more.
+  if (SettingsDiffer() && fold_->row().epoch == epoch_) {
+    filters::SettingsRecord settings = options_.settings;
+    settings.epoch = epoch_;
+    AddToInbox(settings, set);
+  }
+  KENG_RETURN_IF_ERROR(streams_.Write(set));
+  tick_due_ = now + options_.tick_interval;
+  return EraseExpired();
+}
+
 absl::StatusOr<AlertingWorker::Step> AlertingWorker::RunOnce(absl::Duration timeout) {
   if (folded_) return CommitFold();
-  if (!begun_) KENG_RETURN_IF_ERROR(Begin());
-  const absl::Time now = clock_.Now();
-  // A clock that was set back makes the next tick due at once: better one too many than none for
-  // hours.
-  if (now >= tick_due_ || tick_due_ - now > options_.tick_interval) {
-    KENG_RETURN_IF_ERROR(WriteToInbox(filters::TickRecord{.now = now}));
-    tick_due_ = now + options_.tick_interval;
-    KENG_RETURN_IF_ERROR(EraseExpired());
+  if (batch_ == nullptr) {
+    if (!begun_) KENG_RETURN_IF_ERROR(Begin());
+    const absl::Time now = clock_.Now();
+    // A clock that was set back makes the next tick due at once: better one too many than none for
+    // hours.
+    if (now >= tick_due_ || tick_due_ - now > options_.tick_interval) {
+      KENG_RETURN_IF_ERROR(Tick(now));
+    }
+    KENG_ASSIGN_OR_RETURN(
+        batch_, inbox_->Read(options_.batch_bytes, std::min(timeout, options_.tick_interval)));
+    batch_next_ = 0;
   }
-  KENG_ASSIGN_OR_RETURN(const auto batch, inbox_->Read(options_.batch_bytes,
-                                                       std::min(timeout, options_.tick_interval)));
-  if (batch == nullptr) {
-    // Deletions must reach the texts also while no hit comes.
-    KENG_RETURN_IF_ERROR(DrainTexts());
-    return Step{};
-  }
+  // Deletions must reach the texts also while no hit comes. When this is refused the batch waits:
+  // its reader has moved past it.
   KENG_RETURN_IF_ERROR(DrainTexts());
-  return Fold(*batch);
+  return batch_ == nullptr ? Step{} : Fold();
 }
 
 absl::Status AlertingWorker::DrainTexts() {
@@ -221,14 +239,19 @@ absl::Status AlertingWorker::KeepTexts(const stream::RecordBatch& batch) {
   KENG_CRASH_POINT("alerting.after_texts");
   texts_kept_.Add(static_cast<double>(kept));
   texts_erased_.Add(static_cast<double>(erased));
+  if (options_.texts_reader.empty()) return absl::OkStatus();
   stream::WriteSet set;
-  set.Commit(kTextsReader, StreamId::kTexts, batch.partition(), batch.next_offset());
+  set.Commit(options_.texts_reader, StreamId::kTexts, batch.partition(), batch.next_offset());
   return streams_.Write(set);
 }
 
-absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold(const stream::RecordBatch& batch) {
+absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
   const absl::Time begin = absl::Now();
-  for (const stream::Record& record : batch.records()) {
+  const absl::Span<const stream::Record> records = batch_->records();
+  folded_records_ = 0;
+  while (batch_next_ < records.size() && fold_->changed_bytes() < options_.commit_bytes) {
+    const stream::Record& record = records[batch_next_++];
+    ++folded_records_;
     if (record.offset > fold_->next_offset() && fold_->next_offset() > 0) {
       gap_.Add(static_cast<double>(record.offset - fold_->next_offset()));
     }
@@ -245,8 +268,8 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold(const stream::RecordBa
     }
     KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
   }
+  if (batch_next_ == records.size()) batch_ = nullptr;
   folded_ = true;
-  folded_records_ = static_cast<int64_t>(batch.records().size());
   absl::StatusOr<Step> step = CommitFold();
   batch_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
   return step;
@@ -263,7 +286,7 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
   Report();
   // For retention only: the store knows better. When it is refused, the next batch says it again.
   stream::WriteSet set;
-  set.Commit(kAlertingReader, StreamId::kInbox, options_.partition, fold_->next_offset());
+  set.Commit(options_.inbox_reader, StreamId::kInbox, options_.partition, fold_->next_offset());
   const absl::Status told = streams_.Write(set);
   if (absl::IsDataLoss(told)) return told;
   return step;

@@ -8,7 +8,8 @@
 // What is durable when: a batch of the inbox becomes incidents, outcomes, alerts in the outbox,
 // counters and position in one store batch; only then is the position told to the stream, which
 // needs it for retention alone. When the store is lost, the fold starts again from the oldest inbox
-// record kept.
+// record kept. Over a store with a log of changes (alerting/partition_owner.h) a batch is durable
+// in the log first.
 //
 // Texts come in a stream of their own. Before a batch is folded, `texts` is read to where it ended
 // when the batch had been read; filters write a text before or with its hit, so an alert always
@@ -49,6 +50,16 @@ struct AlertingOptions {
   absl::Duration tick_interval = absl::Seconds(10);
   filters::SettingsRecord settings;  // written to the inbox when they differ from those in force
   size_t batch_bytes = size_t{4} << 20;
+  // A batch that has changed as much is committed in parts. With what one record may add to it
+  // (kTickBytesMax) this stays far below what a changelog takes at once (WriteSet::kBytesMax).
+  size_t commit_bytes = size_t{32} << 20;
+  // Who announces himself in the inbox, and as which owner: larger than those before. 0: one more
+  // than the last that the fold has seen.
+  std::string owner = "embedded";
+  int64_t epoch = 0;
+  std::string inbox_reader = std::string(kAlertingReader);
+  // The registered reader of `texts`. Empty: a tap, where no retention waits for readers.
+  std::string texts_reader = std::string(kTextsReader);
 };
 
 class AlertingWorker {
@@ -70,9 +81,10 @@ class AlertingWorker {
   AlertingWorker(const AlertingWorker&) = delete;
   AlertingWorker& operator=(const AlertingWorker&) = delete;
 
-  // Folds one batch, or writes a tick that is due; waits up to `timeout` for work.
+  // Folds one batch or a part of it, or writes a tick that is due; waits up to `timeout` for work.
   // ResourceExhausted or Unavailable: a write was refused for now and is repeated at the next call.
-  // DataLoss: corruption; the owner must stop.
+  // Aborted: another owner has the partition; the worker must be dropped. DataLoss: corruption; the
+  // owner must stop.
   absl::StatusOr<Step> RunOnce(absl::Duration timeout);
   void Wake();
 
@@ -87,10 +99,12 @@ class AlertingWorker {
 
   absl::Status OpenReaders();
   absl::Status Begin();
-  absl::Status WriteToInbox(const filters::InboxRecord& record);
+  void AddToInbox(const filters::InboxRecord& record, stream::WriteSet& set) const;
+  bool SettingsDiffer() const;
   absl::Status DrainTexts();
   absl::Status KeepTexts(const stream::RecordBatch& batch);
-  absl::StatusOr<Step> Fold(const stream::RecordBatch& batch);
+  absl::Status Tick(absl::Time now);
+  absl::StatusOr<Step> Fold();
   absl::StatusOr<Step> CommitFold();
   absl::Status EraseExpired();
   void Report();
@@ -113,6 +127,9 @@ class AlertingWorker {
   std::unique_ptr<stream::Reader> inbox_;
   std::unique_ptr<stream::Reader> texts_;
   filters::InboxParser parser_;
+  std::shared_ptr<const stream::RecordBatch> batch_;  // read and not yet folded to its end
+  size_t batch_next_ = 0;                             // of its records, the first not yet applied
+  int64_t epoch_ = 0;
   bool begun_ = false;
   bool folded_ = false;  // applied and not yet committed
   int64_t folded_records_ = 0;

@@ -159,7 +159,9 @@ class ChannelWorker final : public DeliveryWorker {
   uint64_t cursor_ = 0;
   bool is_gone_ = false;
   bool has_trouble_ = false;
-  bool is_behind_ = false;  // the outbox holds more than fits
+  bool is_refused_ = false;  // the outbox takes no records in this round
+  bool is_lost_ = false;     // it belongs to another process, for good
+  bool is_behind_ = false;   // the outbox holds more than fits
   int failures_in_row_ = 0;
   absl::Time blocked_until_ = absl::InfinitePast();
   absl::Time scan_at_ = absl::InfinitePast();
@@ -172,10 +174,13 @@ class ChannelWorker final : public DeliveryWorker {
 };
 
 absl::Time ChannelWorker::RunOnce() {
+  if (is_lost_) return context_.clock->Now() + options_.poll_interval;
   has_trouble_ = false;
+  is_refused_ = false;
   Fetch();
-  AttemptDue(context_.clock->Now());
-  if (channel_->Can(Capability::kEdit) && options_.mode == RingMode::kLive) {
+  if (!is_refused_ && !is_lost_) AttemptDue(context_.clock->Now());
+  if (channel_->Can(Capability::kEdit) && options_.mode == RingMode::kLive && !is_refused_ &&
+      !is_lost_) {
     Follow(context_.clock->Now());
   }
   const absl::Time now = context_.clock->Now();
@@ -249,6 +254,7 @@ void ChannelWorker::AttemptDue(absl::Time now) {
       continue;
     }
     if (absl::Status status = HandleStep(found, step, now); !status.ok()) Trouble(status);
+    if (is_refused_ || is_lost_) return;
   }
   if (late.empty() || stopping_ || IsBlocked(context_.clock->Now())) return;
   if (absl::Status status = AttemptDigest(late); !status.ok()) Trouble(status);
@@ -317,7 +323,9 @@ Message ChannelWorker::Compose(const Alert& alert, const std::optional<std::stri
 }
 
 absl::Status ChannelWorker::MarkInFlight(Item& item) {
-  if (repeats_ == Repeats::kRecognised) return absl::OkStatus();
+  if (repeats_ == Repeats::kRecognised && options_.flight_mark != FlightMark::kAlways) {
+    return absl::OkStatus();
+  }
   Delivery delivery = item.delivery;
   delivery.last_error =
       MaybeSent(delivery) ? StrCat(kMaybeSent, kInFlight) : std::string(kInFlight);
@@ -563,7 +571,7 @@ void ChannelWorker::Follow(absl::Time now) {
     for (const std::string& incident : following) add(incident);
   }
   for (ShownMessage& message : messages) {
-    if (stopping_) return;
+    if (stopping_ || is_refused_ || is_lost_) return;
     if (absl::Status status = Update(std::move(message), now); !status.ok()) Trouble(status);
   }
 }
@@ -620,6 +628,12 @@ SendResult ChannelWorker::EditShown(const ShownMessage& shown, const Alert& aler
 
 void ChannelWorker::Trouble(const absl::Status& status) {
   metrics_.outbox_errors.Add();
+  is_refused_ = is_refused_ || absl::IsUnavailable(status);
+  if (absl::IsAborted(status)) {
+    if (!is_lost_) base::LogWarn("alert.partition_lost", {{"channel", name_}});
+    is_lost_ = true;
+    return;
+  }
   if (has_trouble_) return;  // one line a round
   has_trouble_ = true;
   base::LogError("alert.outbox", {{"channel", name_}, {"error", status.ToString()}});
@@ -632,6 +646,7 @@ class UnroutedWorker final : public DeliveryWorker {
 
   absl::Time RunOnce() override {
     const absl::Time now = context_.clock->Now();
+    if (is_lost_) return now + context_.options.poll_interval;
     absl::StatusOr<std::vector<Outbox::Entry>> entries =
         context_.outbox->Pending(cursor_, kFetchEntries);
     if (!entries.ok()) return Trouble(entries.status(), now);
@@ -648,6 +663,8 @@ class UnroutedWorker final : public DeliveryWorker {
 
  private:
   absl::Time Trouble(const absl::Status& status, absl::Time now) {
+    is_lost_ = absl::IsAborted(status);
+    if (is_lost_) return now + context_.options.poll_interval;
     base::LogError("alert.outbox", {{"channel", "none"}, {"error", status.ToString()}});
     return now + absl::Seconds(1);
   }
@@ -672,6 +689,7 @@ class UnroutedWorker final : public DeliveryWorker {
   const DeliveryContext context_;
   const base::Counter suppressed_;
   std::atomic<bool> stopping_ = false;
+  bool is_lost_ = false;  // the outbox belongs to another process
   uint64_t cursor_ = 0;
 };
 

@@ -6,12 +6,17 @@
 // changed.
 //
 // The order of one attempt, which the delivery promise rests on:
-//   W1  where the receiver cannot recognise a repeat, "in flight" is recorded first;
+//   W1  where the receiver cannot recognise a repeat, or the outbox may be taken over by another
+//       process (FlightMark), "in flight" is recorded first;
 //   W2  the channel is called;
 //   W3  the result goes to the stream `alerts` (and `dead`);
 //   W4  the result is recorded in the outbox;
 //   W5  the alert is completed when all its channels are done.
 // A crash between W2 and W4 repeats the attempt with the same id.
+//
+// An outbox that refuses a record for now (Unavailable) ends the round: what was accepted stays in
+// memory as such and is recorded in a later round, without a second call. An outbox that has gone
+// to another process (Aborted) ends all work of this one.
 //
 // Where the channel can edit, the first message of an incident quotes the post and is the only one
 // that does: later alerts go out as follow-ups without a quote, and the first message is edited as
@@ -42,6 +47,7 @@ struct DeliveryOptions {
   std::string event_source = "/keng";  // CloudEvents `source` of this installation
   absl::Duration late_after = absl::Minutes(30);
   RetryPolicy retry;
+  FlightMark flight_mark = FlightMark::kWhereRepeatsShow;
   absl::Duration poll_interval = absl::Milliseconds(500);  // of a worker that nobody wakes
   absl::Duration shown_scan_interval = absl::Minutes(1);
   absl::Duration edit_interval_min = absl::Seconds(15);  // between two edits of one message

@@ -53,6 +53,11 @@ bool MaybeSent(const Delivery& delivery) {
   return delivery.last_error == kInFlight || delivery.last_error.starts_with(kMaybeSent);
 }
 
+bool IsInFlight(const Delivery& delivery) {
+  return !IsFinal(delivery.state) && delivery.last_error.ends_with(kInFlight) &&
+         MaybeSent(delivery);
+}
+
 bool IsFinal(DeliveryState state) { return state != DeliveryState::kPending; }
 
 DeliveryStep DecideDelivery(const Delivery& delivery, absl::Time decided_at, absl::Time now,

@@ -37,6 +37,8 @@ inline constexpr std::string_view kInFlight = "in flight";
 inline constexpr std::string_view kMaybeSent = "maybe sent: ";
 bool WasHeld(const Delivery& delivery);
 bool MaybeSent(const Delivery& delivery);
+// Marked before an attempt whose result is not recorded.
+bool IsInFlight(const Delivery& delivery);
 bool IsFinal(DeliveryState state);
 
 // In this order: a finished delivery stays so; shadow suppresses; a pause holds, also what is due;
@@ -50,6 +52,10 @@ struct RetryPolicy {
   net::BackoffOptions backoff = {.base = absl::Seconds(5), .cap = absl::Minutes(15)};
   absl::Duration deadline = absl::Hours(24);  // from the first attempt
 };
+
+// Before which attempts "in flight" is recorded. kAlways where another process may take the outbox
+// over: recording it proves that it has not, and tells the next owner what may have been sent.
+enum class FlightMark : uint8_t { kWhereRepeatsShow, kAlways };
 
 // A channel whose receiver knows a repeat by its id needs no warning of one.
 enum class Repeats : uint8_t { kRecognised, kVisible };

@@ -49,6 +49,7 @@ class IncidentFold::Impl {
 
   absl::StatusOr<Outcome> Apply(std::string_view desk, int64_t offset, absl::Time appended_at,
                                 const filters::InboxRecord& record) {
+    KENG_CHECK(!sealed_, "a refused commit comes first");
     if (offset < fold_.row.next_offset) return Outcome::kDuplicate;
     Begin(offset, appended_at);
     KENG_ASSIGN_OR_RETURN(
@@ -59,21 +60,26 @@ class IncidentFold::Impl {
   }
 
   void Skip(int64_t offset, absl::Time appended_at, Outcome outcome) {
+    KENG_CHECK(!sealed_, "a refused commit comes first");
     if (offset < fold_.row.next_offset) return;
     Begin(offset, appended_at);
     ++fold_.row.outcomes[static_cast<size_t>(outcome)];
   }
 
   absl::Status Commit() {
-    changes_->Put(table::kFold, key_, Encode(fold_.row));
+    // A second attempt commits the very changes of the first (store/store.h).
+    if (!sealed_) changes_->Put(table::kFold, key_, Encode(fold_.row));
+    sealed_ = true;
     KENG_CRASH_POINT("alerting.before_commit");
     KENG_RETURN_IF_ERROR(store_.Commit(*changes_));
+    sealed_ = false;
     KENG_CRASH_POINT("alerting.after_commit");
     fold_.alerts.clear();
     fold_.changed.clear();
     return absl::OkStatus();
   }
 
+  size_t changed_bytes() const { return changes_->bytes(); }
   const FoldState& fold() const { return fold_; }
   const Stories& stories() const { return stories_; }
 
@@ -332,7 +338,10 @@ class IncidentFold::Impl {
           due.emplace_back(key);
           return due.size() < kDeadlinesPerTick ? store::Visit::kContinue : store::Visit::kStop;
         }));
+    const size_t bytes_before = changes_->bytes();
     for (const std::string& key : due) {
+      // What a record changes is a function of the state, however batches are cut: so is this.
+      if (changes_->bytes() - bytes_before > kTickBytesMax) break;
       changes_->Delete(table::kDeadlines, key);
       const std::string_view id = std::string_view(key).substr(9);
       switch (key[8]) {
@@ -439,13 +448,16 @@ class IncidentFold::Impl {
   }
 
   absl::StatusOr<Outcome> ApplyRecord(std::string_view, const filters::SettingsRecord& settings) {
+    if (settings.epoch != 0 && settings.epoch < fold_.row.epoch) return Outcome::kStaleEpoch;
     fold_.row.settings = settings;
+    fold_.row.settings.epoch = 0;  // stored without it
     return Outcome::kSettings;
   }
 
   store::Store& store_;
   const std::string key_;
   std::unique_ptr<store::Changes> changes_;
+  bool sealed_ = false;  // the row stands in changes_, whose commit was refused
   FoldState fold_;
   Stories stories_;
   Ringing ringing_;
@@ -474,6 +486,7 @@ absl::Status IncidentFold::Commit() { return impl_->Commit(); }
 const std::vector<Alert>& IncidentFold::alerts() const { return impl_->fold().alerts; }
 const std::vector<std::string>& IncidentFold::changed() const { return impl_->fold().changed; }
 const FoldRow& IncidentFold::row() const { return impl_->fold().row; }
+size_t IncidentFold::changed_bytes() const { return impl_->changed_bytes(); }
 size_t IncidentFold::bands_known() const { return impl_->stories().bands_known(); }
 
 }  // namespace keng::alerting

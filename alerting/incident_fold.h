@@ -11,8 +11,8 @@
 //
 // Life cycle: Open() takes up where the store stands; Apply() the records of a batch in offset
 // order; Commit() makes the batch durable whole: state, outcomes, counters, outbox and position.
-// Without Commit() nothing has happened: after any error but ResourceExhausted the fold must be
-// dropped and opened anew.
+// Without Commit() nothing has happened: after any error but ResourceExhausted and Unavailable the
+// fold must be dropped and opened anew.
 //
 // Threads: a fold belongs to one thread. It is the only writer of kFoldTables.
 // Tests: incident_fold_test.cc, story_oracle_test.cc (against testing/story_model.h).
@@ -54,6 +54,8 @@ inline constexpr int64_t kAuthorsMax = 10'000;  // counted for one incident; mor
 inline constexpr int64_t kRecentMax = 4'096;    // newest posts looked at for a threshold
 inline constexpr size_t kHeldBackMax = 1'000;   // incidents named in one storm summary
 inline constexpr int64_t kDeadlinesPerTick = 10'000;
+// A tick that has changed as much leaves what else is due to the next one.
+inline constexpr size_t kTickBytesMax = size_t{32} << 20;
 inline constexpr size_t kCandidatesMax = 64;  // near-duplicates compared for one hit
 inline constexpr absl::Duration kTrailKept = absl::Hours(24 * 30);  // links and author keys
 inline constexpr absl::Duration kPostsKept = absl::Hours(24 * 35);  // ids seen: the inbox's age
@@ -78,9 +80,12 @@ class IncidentFold {
   // Counts a record that is none (kBroken) or of an unknown kind (kUnknownRecord).
   void Skip(int64_t offset, absl::Time appended_at, Outcome outcome);
 
-  // Makes all that was applied durable in one write. ResourceExhausted: the disk is full, nothing
-  // was written, call again.
+  // Makes all that was applied durable in one write. ResourceExhausted, Unavailable: not now
+  // (store/store.h); call again, applying nothing in between. Aborted: the state has another owner.
   absl::Status Commit();
+  // About what Commit() will write. Bounded for one record (kTickBytesMax); a caller that commits
+  // whenever there is much bounds the whole.
+  size_t changed_bytes() const;
 
   // Since the last Commit(): alerts decided, and ids of the incidents that changed. For waking the
   // dispatcher, metrics and tests.

@@ -159,6 +159,7 @@ void Append(const EpochRecord& record, std::string& out) {
 void Append(const SettingsRecord& record, std::string& out) {
   Writer writer("settings", out);
   writer.Int("rings_per_cell_hour", record.rings_per_cell_hour);
+  if (record.epoch != 0) writer.Int("epoch", record.epoch);
 }
 
 // ---- Reading ---------------------------------------------------------------------------------
@@ -369,6 +370,7 @@ absl::Status ReadField(std::string_view name, value& json, SettingsRecord& recor
   if (name == "rings_per_cell_hour") {
     return ReadSmall(name, json, 0, INT32_MAX, record.rings_per_cell_hour);
   }
+  if (name == "epoch") return ReadInt(name, json, 0, kMicrosMax, record.epoch);
   return absl::OkStatus();
 }
 
@@ -407,6 +409,10 @@ std::optional<ActionVerb> ActionVerbByName(std::string_view name) {
     if (name == kVerbNames[i]) return static_cast<ActionVerb>(i);
   }
   return std::nullopt;
+}
+
+bool SameSettings(const SettingsRecord& a, const SettingsRecord& b) {
+  return a.rings_per_cell_hour == b.rings_per_cell_hour;
 }
 
 void AppendInboxRecord(const InboxRecord& record, std::string& out) {

@@ -106,8 +106,8 @@ struct TickRecord {
   absl::Time now = absl::InfinitePast();
 };
 
-// Written by a new owner of the partition before anything else of its own; later records of older
-// epochs are ignored.
+// Written by a new owner of the partition before anything else of its own. What an owner before it
+// still writes afterwards says its older epoch and is ignored.
 struct EpochRecord {
   int64_t epoch = 0;
   std::string owner;
@@ -118,8 +118,10 @@ struct EpochRecord {
 // differs from what the fold holds. Whole, not a difference.
 struct SettingsRecord {
   int rings_per_cell_hour = 0;  // more rings than this become a storm summary; 0: no cap
-  bool operator==(const SettingsRecord&) const = default;
+  int64_t epoch = 0;            // of the owner that wrote it; 0: not said, taken from anybody
 };
+// Whether they set the same, whoever wrote them.
+bool SameSettings(const SettingsRecord& a, const SettingsRecord& b);
 
 using InboxRecord = std::variant<HitRecord, EditRecord, RetractionRecord, ActionRecord, TickRecord,
                                  EpochRecord, SettingsRecord>;

@@ -77,7 +77,8 @@ TEST(InboxRecordTest, RoundTrip) {
                                  action,
                                  TickRecord{absl::FromUnixMicros(17)},
                                  EpochRecord{4, "host"},
-                                 SettingsRecord{12}};
+                                 SettingsRecord{12},
+                                 SettingsRecord{12, 5}};
   for (const InboxRecord& record : records) {
     const std::string json = Json(record);
     const auto read = Parse(json);

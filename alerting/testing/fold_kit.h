@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "alerting/incident_fold.h"
 #include "base/clock.h"
 #include "base/temporary_folder.h"
@@ -35,10 +36,10 @@ inline std::unique_ptr<store::Store> OpenStore(const std::string& path, const ba
   return *std::move(opened);
 }
 
-// All of kFoldTables as one string.
-inline std::string DumpFold(const store::View& view) {
+// All rows of the tables as one string.
+inline std::string DumpTables(const store::View& view, absl::Span<const store::TableId> tables) {
   std::string dump;
-  for (const store::TableId id : kFoldTables) {
+  for (const store::TableId id : tables) {
     const absl::Status status =
         view.Scan(id, "", "", [&](std::string_view key, std::string_view value) {
           dump += static_cast<char>(id);
@@ -52,6 +53,8 @@ inline std::string DumpFold(const store::View& view) {
   }
   return dump;
 }
+
+inline std::string DumpFold(const store::View& view) { return DumpTables(view, kFoldTables); }
 
 // An inbox and its fold, for tests that tell a story record by record.
 class FoldKit {
