@@ -34,6 +34,7 @@ class IncidentFold::Impl {
  public:
   Impl(store::Store& store, int partition)
       : store_(store),
+        partition_(partition),
         key_(FoldKey(partition)),
         changes_(store.NewChanges()),
         stories_(fold_),
@@ -42,8 +43,7 @@ class IncidentFold::Impl {
   }
 
   absl::Status Restore() {
-    KENG_ASSIGN_OR_RETURN(std::optional<FoldRow> row, Load<FoldRow>(store_, table::kFold, key_));
-    if (row) fold_.row = *std::move(row);
+    KENG_ASSIGN_OR_RETURN(fold_.row, ReadFoldRow(store_, partition_));
     return absl::OkStatus();
   }
 
@@ -455,6 +455,7 @@ class IncidentFold::Impl {
   }
 
   store::Store& store_;
+  const int partition_;
   const std::string key_;
   std::unique_ptr<store::Changes> changes_;
   bool sealed_ = false;  // the row stands in changes_, whose commit was refused
@@ -468,6 +469,12 @@ absl::StatusOr<std::unique_ptr<IncidentFold>> IncidentFold::Open(store::Store& s
   auto impl = std::make_unique<Impl>(store, partition);
   KENG_RETURN_IF_ERROR(impl->Restore());
   return std::unique_ptr<IncidentFold>(new IncidentFold(std::move(impl)));
+}
+
+absl::StatusOr<FoldRow> ReadFoldRow(const store::View& view, int partition) {
+  KENG_ASSIGN_OR_RETURN(std::optional<FoldRow> row,
+                        Load<FoldRow>(view, table::kFold, FoldKey(partition)));
+  return row.has_value() ? *std::move(row) : FoldRow();
 }
 
 IncidentFold::IncidentFold(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -102,6 +102,9 @@ class IncidentFold {
   std::unique_ptr<Impl> impl_;
 };
 
+// The fold's row of a partition of the inbox as `view` has it; an empty one when there is none.
+absl::StatusOr<FoldRow> ReadFoldRow(const store::View& view, int partition);
+
 }  // namespace keng::alerting
 
 #endif  // KENG_ALERTING_INCIDENT_FOLD_H_

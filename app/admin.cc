@@ -165,7 +165,7 @@ std::vector<HttpRoute> AdminRoutes(const AdminTargets& targets) {
   return {
       route("GET", "/v1/status",
             [](const AdminTargets& t, const ServerRequest& request) {
-              const PipelineStatus status = t.pipeline->status();
+              const PipelineStatus status = t.status();
               return request.query_value("text").empty()
                          ? ServerResponse::Json(200, StatusJson(status))
                          : ServerResponse::Text(200, StatusText(status));
@@ -214,7 +214,7 @@ std::vector<HttpRoute> MetricsRoutes(const AdminTargets& targets) {
        .path = "/readyz",
        .handler =
            [targets](const ServerRequest&) {
-             const Readiness readiness = targets.pipeline->readiness();
+             const Readiness readiness = targets.readiness();
              return ServerResponse::Text(readiness.ready ? 200 : 503, readiness.detail);
            },
        .access = HttpRoute::Access::kOpen},

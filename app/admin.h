@@ -24,7 +24,8 @@
 namespace keng::app {
 
 struct AdminTargets {
-  const Pipeline* pipeline = nullptr;
+  std::function<PipelineStatus()> status;
+  std::function<Readiness()> readiness;
   base::Metrics* metrics = nullptr;
   stream::Streams* streams = nullptr;
   store::Store* store = nullptr;

@@ -8,11 +8,14 @@
 #include "absl/time/clock.h"
 #include "alerting/dead_letters.h"
 #include "app/admin_client.h"
+#include "app/cluster/cluster_view.h"
 #include "app/internal/commands.h"
 #include "app/internal/offline.h"
+#include "app/open_streams.h"
 #include "app/pipeline.h"
 #include "app/stop_signal.h"
 #include "app/tap.h"
+#include "base/check.h"
 #include "base/strings.h"
 
 namespace keng::app {
@@ -49,6 +52,18 @@ std::optional<std::string> Ask(CommandContext& context, std::string_view method,
 
 void SetRinging(CommandContext& context, const AdminFlags& flags, const std::string& verb) {
   const std::string id = StrCat("cli-", verb, "-", absl::ToUnixNanos(absl::Now()), "-", getpid());
+  Config config;
+  if (!context.Load(config)) return;
+  if (!StreamsHaveOneOwner(config)) {
+    const absl::Status written = ActInCluster(config, {.id = id,
+                                                       .verb = *filters::ActionVerbByName(verb),
+                                                       .actor = flags.actor,
+                                                       .note = flags.note});
+    if (!written.ok()) return context.Fail(written);
+    std::cout << (verb == "pause" ? "ringing is paused; everything else goes on\n"
+                                  : "ringing goes on\n");
+    return;
+  }
   const json::object body = {
       {"verb", verb}, {"id", id}, {"actor", flags.actor}, {"note", flags.note}};
   if (Ask(context, "POST", "/v1/actions", json::serialize(body)).has_value()) {
@@ -57,9 +72,30 @@ void SetRinging(CommandContext& context, const AdminFlags& flags, const std::str
   }
 }
 
+// Over a cluster no process knows all: the streams themselves are asked.
+absl::StatusOr<std::string> ClusterTop(const Config& config, stream::Streams& streams,
+                                       OutputForm form) {
+  KENG_ASSIGN_OR_RETURN(const PipelineStatus status, ReadClusterStatus(config, streams));
+  return form == OutputForm::kPeople ? StatusText(status) : StatusJson(status) + "\n";
+}
+
+void TopOfCluster(CommandContext& context, const Config& config, const AdminFlags& flags) {
+  const auto streams = OpenStreamsReadOnly(config);
+  if (!streams.ok()) return context.Fail(streams.status());
+  const StopSignal stop;
+  const bool screen = context.form() == OutputForm::kPeople && !flags.once;
+  do {
+    const auto text = ClusterTop(config, **streams, context.form());
+    if (!text.ok()) return context.Fail(text.status());
+    std::cout << (screen ? "\x1b[H\x1b[2J" : "") << *text << std::flush;
+    if (!flags.once) stop.Wait(absl::Seconds(2));
+  } while (!flags.once && !stop.requested());
+}
+
 void Top(CommandContext& context, const AdminFlags& flags) {
   Config config;
   if (!context.Load(config)) return;
+  if (!StreamsHaveOneOwner(config)) return TopOfCluster(context, config, flags);
   const StopSignal stop;
   const bool people = context.form() == OutputForm::kPeople;
   do {
@@ -73,9 +109,26 @@ void Top(CommandContext& context, const AdminFlags& flags) {
   } while (!flags.once && !stop.requested());
 }
 
+void TapCluster(CommandContext& context, const Config& config, const AdminFlags& flags) {
+  const auto streams = OpenStreamsReadOnly(config);
+  if (!streams.ok()) return context.Fail(streams.status());
+  TapRequest request{.stream = *stream::StreamByName(flags.stream), .newest = flags.newest};
+  const StopSignal stop;
+  while (true) {
+    const auto result = Tap(**streams, request);
+    if (!result.ok()) return context.Fail(result.status());
+    std::cout << result->lines << std::flush;
+    request.from = result->next;
+    if (!result->lines.empty()) continue;
+    if (!flags.follow || stop.requested()) return;
+    stop.Wait(absl::Milliseconds(300));
+  }
+}
+
 void TapCommand(CommandContext& context, const AdminFlags& flags) {
   Config config;
   if (!context.Load(config)) return;
+  if (!StreamsHaveOneOwner(config)) return TapCluster(context, config, flags);
   const std::string base = StrCat("/v1/tap?stream=", flags.stream, "&newest=", flags.newest);
   const StopSignal stop;
   std::string from;
@@ -108,11 +161,13 @@ void TapCommand(CommandContext& context, const AdminFlags& flags) {
 void DeadListCommand(CommandContext& context, const AdminFlags& flags) {
   Config config;
   if (!context.Load(config)) return;
-  const auto answer =
-      CallAdmin(AdminSocketPath(config), "GET", StrCat("/v1/dead?stage=", flags.stage), "");
-  if (answer.ok() && answer->status < 300) {
-    std::cout << answer->body;
-    return;
+  if (StreamsHaveOneOwner(config)) {
+    const auto answer =
+        CallAdmin(AdminSocketPath(config), "GET", StrCat("/v1/dead?stage=", flags.stage), "");
+    if (answer.ok() && answer->status < 300) {
+      std::cout << answer->body;
+      return;
+    }
   }
   const auto offline = OpenStreamsReadOnly(config);
   if (!offline.ok()) return context.Fail(offline.status());
@@ -140,6 +195,14 @@ void AddAdminCommands(CLI::App& app, CommandContext& context) {
   CLI::App* forget = app.add_subcommand("forget", "Erase a post by hand, everywhere");
   forget->add_option("post", flags->post, "Its id or its link")->required();
   forget->callback([flags, &context] {
+    Config config;
+    if (!context.Load(config)) return;
+    if (!StreamsHaveOneOwner(config)) {
+      const auto forgotten = ForgetInCluster(config, flags->post);
+      if (!forgotten.ok()) return context.Fail(forgotten.status());
+      std::cout << json::serialize(json::object{{"posts", *forgotten}}) << "\n";
+      return;
+    }
     if (const auto answer = Ask(context, "POST", "/v1/forget",
                                 json::serialize(json::object{{"post", flags->post}}))) {
       std::cout << *answer << "\n";
@@ -163,7 +226,8 @@ void AddAdminCommands(CLI::App& app, CommandContext& context) {
   CLI::App* tap = app.add_subcommand("tap", "Look at a stream live");
   tap->add_option("stream", flags->stream, "Which")
       ->required()
-      ->check(CLI::IsMember({"posts", "inbox", "texts", "alerts", "control", "dead"}));
+      ->check(CLI::IsMember(
+          {"posts", "inbox", "texts", "alerts", "control", "dead", "state", "intake"}));
   tap->add_option("--newest", flags->newest, "How many records of each partition to begin with")
       ->check(CLI::Range(0, 1'000'000));
   tap->add_flag("--follow,-f", flags->follow, "Go on with what comes");

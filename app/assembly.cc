@@ -86,7 +86,8 @@ alerting::AlertingOptions AlertingOptionsOf(const Config& config, const Territor
 
 absl::StatusOr<std::unique_ptr<Delivery>> Delivery::Make(
     const Config& config, const PipelineEnvironment& environment, const Territory& territory,
-    stream::Streams& streams, alerting::Outbox& outbox, base::Metrics& metrics) {
+    stream::Streams& streams, alerting::Outbox& outbox, alerting::FlightMark flight_mark,
+    base::Metrics& metrics) {
   std::unique_ptr<Delivery> delivery(new Delivery);
   delivery->names_ = std::make_unique<GazetteerNames>(territory.gazetteer, territory.cells);
   delivery->routes_ = std::make_unique<alerting::CellChannels>(RoutesOf(config, *territory.cells));
@@ -104,6 +105,7 @@ absl::StatusOr<std::unique_ptr<Delivery>> Delivery::Make(
   alerting::DeliveryOptions options;
   options.mode =
       config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
+  options.flight_mark = flight_mark;
   options.late_after = config.alerts.late_after;
   options.event_source = StrCat("/keng/", territory.desk());
   delivery->dispatcher_ = std::make_unique<alerting::Dispatcher>(
@@ -133,21 +135,24 @@ absl::StatusOr<std::unique_ptr<ingest::IngestStage>> OpenIngestStage(
                                         .metrics = &metrics});
 }
 
-absl::StatusOr<std::unique_ptr<ingest::Source>> OpenSource(const Config& config,
-                                                           const SourceConfig& source,
-                                                           const PipelineEnvironment& environment,
-                                                           ingest::IngestStage& stage,
-                                                           base::Metrics& metrics) {
+absl::StatusOr<std::unique_ptr<ingest::Source>> OpenSource(
+    const Config& config, const SourceConfig& source, const PipelineEnvironment& environment,
+    stream::Streams& streams, ingest::IngestStage& stage, base::Metrics& metrics) {
   return ingest::MakeSource(source.options,
                             {.name = source.name,
                              .purpose = source.purpose,
                              .owner = source.owner,
                              .until = source.until},
                             {.stage = &stage,
+                             .streams = &streams,
                              .clock = environment.clock,
                              .metrics = &metrics,
                              .progress = environment.progress,
                              .folder = FolderOf(config)});
+}
+
+std::string StageFolder(const Config& config, std::string_view stage) {
+  return StrCat(config.data_dir, "/", stage, "-", config.streams.kafka.instance);
 }
 
 absl::Status MakeDataFolder(const std::string& path) {

@@ -45,7 +45,8 @@ class Delivery {
  public:
   static absl::StatusOr<std::unique_ptr<Delivery>> Make(
       const Config& config, const PipelineEnvironment& environment, const Territory& territory,
-      stream::Streams& streams, alerting::Outbox& outbox, base::Metrics& metrics);
+      stream::Streams& streams, alerting::Outbox& outbox, alerting::FlightMark flight_mark,
+      base::Metrics& metrics);
   alerting::Dispatcher& dispatcher() { return *dispatcher_; }
 
  private:
@@ -59,12 +60,12 @@ class Delivery {
 absl::StatusOr<std::unique_ptr<ingest::IngestStage>> OpenIngestStage(
     const Config& config, const PipelineEnvironment& environment, stream::Streams& streams,
     ingest::AuthorKeyring& keyring, base::Metrics& metrics);
-absl::StatusOr<std::unique_ptr<ingest::Source>> OpenSource(const Config& config,
-                                                           const SourceConfig& source,
-                                                           const PipelineEnvironment& environment,
-                                                           ingest::IngestStage& stage,
-                                                           base::Metrics& metrics);
+absl::StatusOr<std::unique_ptr<ingest::Source>> OpenSource(
+    const Config& config, const SourceConfig& source, const PipelineEnvironment& environment,
+    stream::Streams& streams, ingest::IngestStage& stage, base::Metrics& metrics);
 
+// Where a process of one stage keeps what is its own: DATA_DIR/STAGE-INSTANCE.
+std::string StageFolder(const Config& config, std::string_view stage);
 // The folder for what the program keeps, mode 0700.
 absl::Status MakeDataFolder(const std::string& path);
 

@@ -74,7 +74,7 @@ std::string ConfigSchema() {
         "required": ["name", "type", "purpose", "owner", "until"],
         "properties": {
           "name": {"$ref": "#/$defs/name"},
-          "type": {"enum": ["file", "stdin", "http", "rss"]},
+          "type": {"enum": ["file", "stdin", "http", "intake", "rss"]},
           "purpose": {"type": "string"},
           "owner": {"type": "string"},
           "until": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}

@@ -11,9 +11,12 @@
 #include "alerting/incident_queries.h"
 #include "alerting/verify_fold.h"
 #include "app/admin_client.h"
+#include "app/cluster/cluster_view.h"
 #include "app/internal/commands.h"
 #include "app/internal/offline.h"
+#include "app/open_streams.h"
 #include "app/pipeline.h"
+#include "base/check.h"
 #include "base/strings.h"
 
 namespace keng::app {
@@ -29,12 +32,34 @@ struct IncidentFlags {
   alerting::GroupOptions group;
 };
 
+void Show(const CommandContext& context, const std::string& lines) {
+  if (context.form() == OutputForm::kPeople) {
+    std::cout << alerting::IncidentsForPeople(lines);
+  } else {
+    std::cout << lines;
+    if (!lines.empty() && lines.back() != '\n') std::cout << "\n";
+  }
+}
+
+// Over a cluster the state is read from its stream; no process has to be asked.
+template <typename Offline>
+absl::Status ReadFromCluster(const Config& config, Offline offline, std::ostream& out) {
+  KENG_ASSIGN_OR_RETURN(const auto streams, OpenStreamsReadOnly(config));
+  KENG_ASSIGN_OR_RETURN(const auto view, StateView::Read(config, *streams));
+  return offline(view->store(), out);
+}
+
 // The running program's answer; or, when nothing runs, what `offline` prints from the store as it
 // stands.
 template <typename Offline>
 void AskOrRead(CommandContext& context, const std::string& target, Offline offline) {
   Config config;
   if (!context.Load(config)) return;
+  if (!StreamsHaveOneOwner(config)) {
+    std::ostringstream out;
+    const absl::Status read = ReadFromCluster(config, offline, out);
+    return read.ok() ? Show(context, out.str()) : context.Fail(read);
+  }
   std::string lines;
   const auto answer = CallAdmin(AdminSocketPath(config), "GET", target, "");
   if (answer.ok()) {
@@ -54,17 +79,35 @@ void AskOrRead(CommandContext& context, const std::string& target, Offline offli
   } else {
     return context.Fail(answer.status());
   }
-  if (context.form() == OutputForm::kPeople) {
-    std::cout << alerting::IncidentsForPeople(lines);
-  } else {
-    std::cout << lines;
-    if (!lines.empty() && lines.back() != '\n') std::cout << "\n";
+  Show(context, lines);
+}
+
+// Over a cluster the action is written to the inbox directly.
+void ActDirectly(CommandContext& context, const Config& config, const IncidentFlags& flags) {
+  filters::ActionRecord action{
+      .id = flags.id.empty() ? StrCat("cli-", absl::ToUnixNanos(absl::Now()), "-", getpid())
+                             : flags.id,
+      .verb = *filters::ActionVerbByName(flags.verb),
+      .incident = flags.incident,
+      .actor = flags.actor,
+      .cell = flags.cell,
+      .topic = flags.topic,
+      .note = flags.note};
+  std::string error;
+  if (!flags.until.empty() &&
+      !absl::ParseTime(absl::RFC3339_full, flags.until, &action.until, &error)) {
+    return context.Fail(
+        absl::InvalidArgumentError(StrCat("until is \"", flags.until, "\"; expected RFC 3339")));
   }
+  if (const absl::Status written = ActInCluster(config, action); !written.ok())
+    return context.Fail(written);
+  std::cout << json::serialize(json::object{{"id", action.id}}) << "\n";
 }
 
 void Act(CommandContext& context, const IncidentFlags& flags) {
   Config config;
   if (!context.Load(config)) return;
+  if (!StreamsHaveOneOwner(config)) return ActDirectly(context, config, flags);
   json::object body = {
       {"verb", flags.verb},
       {"incident", flags.incident},
@@ -89,9 +132,16 @@ void Verify(CommandContext& context) {
   if (!context.Load(config)) return;
   const auto streams = OpenStreamsReadOnly(config);
   if (!streams.ok()) return context.Fail(streams.status());
-  const auto store = OpenStoreReadOnly(config);
-  if (!store.ok()) return context.Fail(store.status());
-  const auto difference = alerting::VerifyFold(**streams, **store);
+  absl::StatusOr<std::string> difference;
+  if (StreamsHaveOneOwner(config)) {
+    const auto store = OpenStoreReadOnly(config);
+    if (!store.ok()) return context.Fail(store.status());
+    difference = alerting::VerifyFold(**streams, **store);
+  } else {
+    const auto view = StateView::Read(config, **streams);
+    if (!view.ok()) return context.Fail(view.status());
+    difference = alerting::VerifyFold(**streams, (*view)->store());
+  }
   if (!difference.ok()) return context.Fail(difference.status());
   if (!difference->empty()) {
     std::cout << "the store is NOT a fold of the inbox: " << *difference << "\n";

@@ -46,6 +46,7 @@ int Main(int argc, char** argv) {
                  "text or json; default: text on a terminal, JSON lines otherwise")
       ->check(CLI::IsMember({"text", "json"}));
   AddRunCommands(app, context);
+  AddProcessCommands(app, context);
   AddFilterCommands(app, context);
   AddPublishCommands(app, context);
   AddIncidentCommands(app, context);

@@ -18,6 +18,7 @@ const base::Clock& AnyClock() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<stream::Streams>> OpenStreamsReadOnly(const Config& config) {
+  if (!StreamsHaveOneOwner(config)) return OpenStreams(config, AnyClock(), nullptr);
   stream::EmbeddedOptions options = StreamOptions(config);
   options.mode = stream::OpenMode::kReadOnly;
   return stream::OpenEmbeddedStreams(options, AnyClock(), nullptr);

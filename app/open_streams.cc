@@ -35,6 +35,7 @@ StreamList StreamsOf(const StreamSettings& settings, StreamList streams) {
       case stream::StreamId::kControl:
       case stream::StreamId::kState:
       case stream::StreamId::kIntake:
+      case stream::StreamId::kSources:
         break;
     }
   }

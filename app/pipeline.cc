@@ -104,8 +104,8 @@ absl::Status Pipeline::Parts::OpenAlerting() {
                                                    .sync_interval = config.streams.sync_interval},
                                                   *environment.clock, &metrics));
   outbox = std::make_unique<alerting::StoreOutbox>(*store);
-  KENG_ASSIGN_OR_RETURN(delivery,
-                        Delivery::Make(config, environment, territory, *streams, *outbox, metrics));
+  KENG_ASSIGN_OR_RETURN(delivery, Delivery::Make(config, environment, territory, *streams, *outbox,
+                                                 alerting::FlightMark::kWhereRepeatsShow, metrics));
   KENG_ASSIGN_OR_RETURN(
       alerting, alerting::AlertingWorker::Open(AlertingOptionsOf(config, territory), *streams,
                                                *store, *environment.clock, &metrics));
@@ -117,7 +117,8 @@ absl::Status Pipeline::Parts::OpenIngest() {
   for (const SourceConfig& source : config.sources) {
     auto slot = std::make_unique<SourceSlot>();
     slot->name = source.name;
-    KENG_ASSIGN_OR_RETURN(slot->source, OpenSource(config, source, environment, *ingest, metrics));
+    KENG_ASSIGN_OR_RETURN(slot->source,
+                          OpenSource(config, source, environment, *streams, *ingest, metrics));
     sources.push_back(std::move(slot));
   }
   return absl::OkStatus();
@@ -130,7 +131,8 @@ absl::StatusOr<int64_t> Pipeline::Parts::Forget(std::string_view id_or_url) {
 
 absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
   AdminTargets targets;
-  targets.pipeline = &pipeline;
+  targets.status = [&pipeline] { return pipeline.status(); };
+  targets.readiness = [&pipeline] { return pipeline.readiness(); };
   targets.metrics = &metrics;
   targets.streams = streams.get();
   targets.store = store.get();
@@ -304,7 +306,7 @@ PipelineStatus Pipeline::status() const {
   for (const auto& source : p.sources)
     status.sources_idle =
         status.sources_idle && (source->idle.load() || source->source->finished());
-  const auto counters = p.ingest->AllCounters();
+  const auto counters = ingest::ReadAllCounters(*p.streams);
   if (counters.ok()) {
     for (const auto& [name, source] : *counters) {
       status.ingest.lines += source.lines;

@@ -12,6 +12,7 @@
 #include "app/demo.h"
 #include "app/doctor.h"
 #include "app/internal/commands.h"
+#include "app/open_streams.h"
 #include "app/pipeline.h"
 #include "app/stop_signal.h"
 #include "base/log.h"
@@ -59,7 +60,12 @@ int Run(const Config& config, CommandContext& context) {
 void AddRunCommands(CLI::App& app, CommandContext& context) {
   app.add_subcommand("run", "All stages in one process, embedded streams")->callback([&context] {
     Config config;
-    if (context.Load(config)) context.status = Run(config, context);
+    if (!context.Load(config)) return;
+    if (StreamsHaveOneOwner(config)) {
+      context.status = Run(config, context);
+    } else {
+      RunProcess(config, {Stage::kAlert, Stage::kFilter, Stage::kIngest}, context);
+    }
   });
 
   const auto demo_options = std::make_shared<DemoOptions>();

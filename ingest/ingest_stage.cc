@@ -43,13 +43,8 @@ bool IsSourceName(std::string_view name) {
 
 // Calls `visit` with each record of `stream` that is there now, tombstones too.
 template <typename Visit>
-absl::Status ForEachRecord(stream::Streams& streams, StreamId stream, int64_t newest_max,
-                           Visit visit) {
+absl::Status ForEachRecord(stream::Streams& streams, StreamId stream, Visit visit) {
   KENG_ASSIGN_OR_RETURN(const std::unique_ptr<stream::Reader> tap, streams.OpenTap(stream));
-  for (const stream::PartitionStats& stats : streams.partition_stats()) {
-    if (stats.stream != stream || stats.end - stats.begin <= newest_max) continue;
-    KENG_RETURN_IF_ERROR(tap->Seek(stats.partition, stats.end - newest_max));
-  }
   while (true) {
     KENG_ASSIGN_OR_RETURN(const std::shared_ptr<const stream::RecordBatch> batch,
                           tap->Read(kScanBytes, absl::ZeroDuration()));
@@ -134,7 +129,7 @@ absl::Status SourceIntake::Load() {
     KENG_ASSIGN_OR_RETURN(value, streams.Lookup(StreamId::kControl, control_key_));
   } else {
     KENG_RETURN_IF_ERROR(
-        ForEachRecord(streams, StreamId::kControl, INT64_MAX, [&](const stream::Record& record) {
+        ForEachRecord(streams, StreamId::kControl, [&](const stream::Record& record) {
           if (record.key == control_key_ && !record.tombstone) value = std::string(record.value);
         }));
   }
@@ -250,13 +245,13 @@ void SourceIntake::ExpandAuthorDeletion(const Post& deletion, std::string_view a
     else
       posts.erase(std::string(key));
   };
-  expand_status_.Update(ForEachRecord(stage_.parts_.streams, StreamId::kPosts, INT64_MAX,
-                                      [&](const stream::Record& record) {
-                                        if (record.tombstone)
-                                          posts.erase(std::string(record.key));
-                                        else
-                                          visit(record.key, record.value);
-                                      }));
+  expand_status_.Update(
+      ForEachRecord(stage_.parts_.streams, StreamId::kPosts, [&](const stream::Record& record) {
+        if (record.tombstone)
+          posts.erase(std::string(record.key));
+        else
+          visit(record.key, record.value);
+      }));
   // Those that stand in this batch.
   std::string padded;
   for (const stream::WriteSet::Entry& entry : set_.entries()) {
@@ -368,22 +363,42 @@ IngestStage::IngestStage(IngestOptions options, Parts parts)
 absl::StatusOr<std::unique_ptr<IngestStage>> IngestStage::Open(IngestOptions options, Parts parts) {
   if (parts.opt_outs == nullptr) parts.opt_outs = std::make_shared<OptOutList>();
   auto stage = std::unique_ptr<IngestStage>(new IngestStage(options, std::move(parts)));
-  KENG_RETURN_IF_ERROR(stage->ReadBack());
+  KENG_RETURN_IF_ERROR(stage->CatchUp());
   return stage;
 }
 
-absl::Status IngestStage::ReadBack() {
-  PostParser parser;
+absl::Status IngestStage::CatchUp() {
+  base::MutexLock one_at_a_time(catch_up_mutex_);
+  KENG_ASSIGN_OR_RETURN(const std::unique_ptr<stream::Reader> tap,
+                        parts_.streams.OpenTap(StreamId::kPosts));
   const auto newest_max = static_cast<int64_t>(options_.recent_ids_max);
-  KENG_RETURN_IF_ERROR(ForEachRecord(
-      parts_.streams, StreamId::kPosts, newest_max, [&](const stream::Record& record) {
-        Post post;
-        if (record.tombstone || parser.Parse(record.value, PostParser::Mode::kStored,
-                                             absl::InfinitePast(), post) != DropReason::kNone)
-          return;
-        base::MutexLock lock(mutex_);
-        recent_.Put(base::StableHash128(record.key), PostState::Of(post));
-      }));
+  for (const stream::PartitionStats& stats : parts_.streams.partition_stats()) {
+    if (stats.stream != StreamId::kPosts) continue;
+    const stream::Offset from = std::max(
+        {stats.begin, stats.end - newest_max, read_to_.try_emplace(stats.partition).first->second});
+    KENG_RETURN_IF_ERROR(tap->Seek(stats.partition, from));
+  }
+  const absl::Status learned = LearnPosts(*tap);
+  for (auto& [partition, offset] : read_to_) offset = std::max(offset, tap->position(partition));
+  return learned;
+}
+
+absl::Status IngestStage::LearnPosts(stream::Reader& tap) {
+  PostParser parser;
+  while (true) {
+    KENG_ASSIGN_OR_RETURN(const std::shared_ptr<const stream::RecordBatch> batch,
+                          tap.Read(kScanBytes, absl::ZeroDuration()));
+    if (batch == nullptr) break;
+    for (const stream::Record& record : batch->records()) {
+      Post post;
+      if (record.tombstone || parser.Parse(record.value, PostParser::Mode::kStored,
+                                           absl::InfinitePast(), post) != DropReason::kNone) {
+        continue;
+      }
+      base::MutexLock lock(mutex_);
+      recent_.Put(base::StableHash128(record.key), PostState::Of(post));
+    }
+  }
   base::MutexLock lock(mutex_);
   recent_gauge_.Set(static_cast<double>(recent_.size()));
   forgotten_reported_ = recent_.forgotten();
@@ -424,7 +439,7 @@ absl::StatusOr<std::vector<std::string>> IngestStage::Forget(std::string_view ur
   const bool is_url = url_or_id.find("://") != std::string_view::npos;
   PostParser parser;
   KENG_RETURN_IF_ERROR(
-      ForEachRecord(parts_.streams, StreamId::kPosts, INT64_MAX, [&](const stream::Record& record) {
+      ForEachRecord(parts_.streams, StreamId::kPosts, [&](const stream::Record& record) {
         Post post;
         if (record.tombstone || parser.Parse(record.value, PostParser::Mode::kStored,
                                              absl::InfinitePast(), post) != DropReason::kNone)
@@ -437,8 +452,8 @@ absl::StatusOr<std::vector<std::string>> IngestStage::Forget(std::string_view ur
     // quotes as JSON writes it.
     std::string quoted;
     base::AppendJsonString(url_or_id, quoted);
-    KENG_RETURN_IF_ERROR(ForEachRecord(
-        parts_.streams, StreamId::kTexts, INT64_MAX, [&](const stream::Record& record) {
+    KENG_RETURN_IF_ERROR(
+        ForEachRecord(parts_.streams, StreamId::kTexts, [&](const stream::Record& record) {
           if (!record.tombstone && record.value.find(quoted) != std::string_view::npos)
             found.try_emplace(std::string(record.key), "forget");
         }));
@@ -479,12 +494,12 @@ absl::StatusOr<std::vector<std::string>> IngestStage::Forget(std::string_view ur
   return ids;
 }
 
-absl::StatusOr<std::vector<std::pair<std::string, SourceCounters>>> IngestStage::AllCounters()
-    const {
+absl::StatusOr<std::vector<std::pair<std::string, SourceCounters>>> ReadAllCounters(
+    stream::Streams& streams) {
   absl::flat_hash_map<std::string, SourceCounters> newest;
   absl::Status status;
-  KENG_RETURN_IF_ERROR(ForEachRecord(
-      parts_.streams, StreamId::kControl, INT64_MAX, [&](const stream::Record& record) {
+  KENG_RETURN_IF_ERROR(
+      ForEachRecord(streams, StreamId::kControl, [&](const stream::Record& record) {
         if (record.tombstone || !record.key.starts_with(kControlPrefix)) return;
         const absl::StatusOr<SourceControl> control = ParseSourceControl(record.value);
         if (control.ok())

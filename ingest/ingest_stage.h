@@ -14,7 +14,7 @@
 //   }
 //
 // Life cycle: Open() reads back the ids of the posts that are kept; OpenSource() once for each
-// source; intakes are destroyed before the stage, the stage before its streams.
+// source, again after its intake was destroyed; intakes are destroyed before the stage, the stage before its streams.
 //
 // Threads: IngestStage is thread-safe; a SourceIntake belongs to one thread at a time. No thread is
 // made here.
@@ -26,6 +26,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -187,19 +188,20 @@ class IngestStage {
   // DataLoss: its control record cannot be read.
   absl::StatusOr<std::unique_ptr<SourceIntake>> OpenSource(SourceOptions options);
 
+  // Reads what others have stored since, so that a source that comes over from another process
+  // finds its last posts known. Called before OpenSource() of such a source.
+  absl::Status CatchUp();
+
   // `keng forget`: deletes one post by its id or permalink as if its source had said so, under a
   // source of its own name ("forget"). Returns the ids. An id is taken also when no post of it is
   // kept any more, for later stages keep longer. NotFound: no kept post has that link.
   absl::StatusOr<std::vector<std::string>> Forget(std::string_view url_or_id);
 
-  // The durable counters of every source that was ever open on these streams.
-  absl::StatusOr<std::vector<std::pair<std::string, SourceCounters>>> AllCounters() const;
-
  private:
   friend class SourceIntake;
 
   IngestStage(IngestOptions options, Parts parts);
-  absl::Status ReadBack();
+  absl::Status LearnPosts(stream::Reader& tap);
   void Learn(const BatchStates& states, size_t masked_bytes);
 
   const IngestOptions options_;
@@ -207,6 +209,10 @@ class IngestStage {
   base::Gauge recent_gauge_;
   base::Counter forgotten_counter_;
   base::Counter masked_counter_;
+
+  base::Mutex catch_up_mutex_;
+  // Partition of `posts` -> where CatchUp() goes on.
+  std::map<int, stream::Offset> read_to_ ABSL_GUARDED_BY(catch_up_mutex_);
 
   mutable base::Mutex mutex_;
   RecentIds recent_ ABSL_GUARDED_BY(mutex_);
@@ -216,6 +222,10 @@ class IngestStage {
   base::Mutex forget_mutex_;
   std::unique_ptr<SourceIntake> forget_ ABSL_GUARDED_BY(forget_mutex_);
 };
+
+// The durable counters of every source that was ever open on these streams.
+absl::StatusOr<std::vector<std::pair<std::string, SourceCounters>>> ReadAllCounters(
+    stream::Streams& streams);
 
 // Reads one control record of a source. nullopt: it is none.
 struct SourceControl {

@@ -234,7 +234,7 @@ TEST(IngestStage, ForgetDeletesByIdAndByLink) {
   for (const auto& [key, value] : rig.Records(StreamId::kPosts)) newest[key] = value;
   EXPECT_THAT(newest["x:1"], HasSubstr("\"kind\":\"delete\""));
   EXPECT_THAT(newest["x:2"], HasSubstr("\"kind\":\"delete\""));
-  const auto counters = *rig.stage->AllCounters();
+  const auto counters = *ReadAllCounters(*rig.streams);
   ASSERT_EQ(counters.size(), 2u);
   EXPECT_EQ(counters[1].first, "forget");
   EXPECT_EQ(counters[1].second.stored, 3);

@@ -24,6 +24,8 @@ std::string_view StreamName(StreamId stream) {
       return "state";
     case StreamId::kIntake:
       return "intake";
+    case StreamId::kSources:
+      return "sources";
   }
   return "unknown";
 }
@@ -61,6 +63,8 @@ StreamConfig DefaultConfig(StreamId stream, int posts_partitions) {
       return {.compacted = true};
     case StreamId::kIntake:
       return {.partitions = posts_partitions, .retention = kDay};
+    case StreamId::kSources:
+      return {.partitions = 32, .retention = kDay};
   }
   return {};
 }

@@ -49,10 +49,11 @@ enum class StreamId : uint8_t {
   kDead = 6,     // key: stage; records put aside
   kState = 7,    // key: desk "/" row; the changelog of alerting's state (stream/changelog.h)
   kIntake = 8,   // key: any; posts of producers outside, read by ingest as one more source
+  kSources = 9,  // never written: its partitions are the slots by which processes divide sources
 };
-inline constexpr StreamId kAllStreams[] = {StreamId::kPosts,  StreamId::kInbox,   StreamId::kTexts,
-                                           StreamId::kAlerts, StreamId::kControl, StreamId::kDead,
-                                           StreamId::kState,  StreamId::kIntake};
+inline constexpr StreamId kAllStreams[] = {
+    StreamId::kPosts, StreamId::kInbox, StreamId::kTexts,  StreamId::kAlerts, StreamId::kControl,
+    StreamId::kDead,  StreamId::kState, StreamId::kIntake, StreamId::kSources};
 // "posts", "inbox", ...
 std::string_view StreamName(StreamId stream);
 std::optional<StreamId> StreamByName(std::string_view name);

@@ -6,8 +6,10 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "app/cluster/cluster_process.h"
 #include "app/config.h"
 
 namespace keng::app {
@@ -27,6 +29,10 @@ struct CommandContext {
   void Fail(const absl::Status& error);
 };
 
+// Runs these stages of a line over Kafka until a signal comes; sets the status.
+void RunProcess(const Config& config, const std::vector<Stage>& stages, CommandContext& context);
+void AddProcessCommands(CLI::App& app,
+                        CommandContext& context);  // ingest, filter, alert, topics
 void AddRunCommands(CLI::App& app, CommandContext& context);     // run, demo, config, doctor
 void AddFilterCommands(CLI::App& app, CommandContext& context);  // match, rules, cells, route
 // rules publish, rules status; after AddFilterCommands(), to whose `rules` they belong.

@@ -64,7 +64,7 @@ class Follower {
   std::unique_ptr<Source> source_;
 };
 
-SourceCounters Counters(IngestRig& rig) { return rig.stage->AllCounters()->at(0).second; }
+SourceCounters Counters(IngestRig& rig) { return ReadAllCounters(*rig.streams)->at(0).second; }
 
 TEST(FileSource, ReadsOnceToTheEndWithoutALastLineFeed) {
   IngestRig rig;

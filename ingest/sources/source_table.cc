@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "ingest/sources/file_source.h"
 #include "ingest/sources/http_source.h"
+#include "ingest/sources/intake_source.h"
 #include "ingest/sources/rss_source.h"
 
 namespace keng::ingest {
@@ -74,6 +75,13 @@ absl::StatusOr<std::unique_ptr<Source>> MakeRss(const Yaml& entry, SourceOptions
   return MakeRssSource(std::move(rss), std::move(intake), *environment.clock, environment.metrics);
 }
 
+absl::StatusOr<std::unique_ptr<Source>> MakeIntake(const Yaml& entry, SourceOptions options,
+                                                   const SourceEnvironment& environment) {
+  KENG_RETURN_IF_ERROR(CheckKeys(entry, {}));
+  KENG_ASSIGN_OR_RETURN(auto intake, environment.stage->OpenSource(std::move(options)));
+  return MakeIntakeSource(*environment.streams, std::move(intake));
+}
+
 struct Kind {
   std::string_view type;
   absl::StatusOr<std::unique_ptr<Source>> (*make)(const Yaml&, SourceOptions,
@@ -81,10 +89,8 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {"file", MakeFile},
-    {"http", MakeHttp},
-    {"rss", MakeRss},
-    {"stdin", MakeStdin},
+    {"file", MakeFile}, {"http", MakeHttp},   {"intake", MakeIntake},
+    {"rss", MakeRss},   {"stdin", MakeStdin},
 };
 
 }  // namespace
@@ -98,7 +104,7 @@ absl::StatusOr<std::unique_ptr<Source>> MakeSource(const Yaml& entry, SourceOpti
   }
   return entry.Error(base::StrCat("source \"", options.name, "\" is of type \"",
                                   type == nullptr ? "" : type->scalar(),
-                                  "\"; expected file, http, rss or stdin"));
+                                  "\"; expected file, http, intake, rss or stdin"));
 }
 
 std::vector<std::string_view> SourceKinds() {

@@ -22,6 +22,7 @@ namespace keng::ingest {
 // What sources are made from beside their options. Outlives them.
 struct SourceEnvironment {
   IngestStage* stage = nullptr;
+  stream::Streams* streams = nullptr;  // those of the stage
   const base::Clock* clock = nullptr;
   base::Metrics* metrics = nullptr;  // may be null
   std::ostream* progress = nullptr;  // where a file read once shows how far it is; null: nowhere

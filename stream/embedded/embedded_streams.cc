@@ -432,7 +432,8 @@ std::vector<std::pair<StreamId, StreamConfig>> DefaultStreams(int posts_partitio
   std::vector<std::pair<StreamId, StreamConfig>> streams;
   for (const StreamId stream : kAllStreams) {
     // One process: the store is the state, and producers outside have the HTTP source.
-    if (stream == StreamId::kState || stream == StreamId::kIntake) continue;
+    if (stream == StreamId::kState || stream == StreamId::kIntake || stream == StreamId::kSources)
+      continue;
     streams.emplace_back(stream, DefaultConfig(stream, posts_partitions));
   }
   return streams;

@@ -1,0 +1,111 @@
+#include "app/cluster/alert_host.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
+#include "alerting/partition_owner.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/stable_hash.h"
+#include "base/strings.h"
+
+namespace keng::app {
+
+namespace {
+
+using base::StrCat;
+
+constexpr absl::Duration kStepWait = absl::Milliseconds(200);
+// How often the local store is synced and looked after; it is a cache, `state` is the truth.
+constexpr absl::Duration kUpkeepEvery = absl::Seconds(5);
+
+class AlertSlot final : public SlotWorker {
+ public:
+  AlertSlot(std::unique_ptr<alerting::PartitionOwner> owner, std::unique_ptr<Delivery> delivery,
+            absl::Duration stop_deadline)
+      : owner_(std::move(owner)), delivery_(std::move(delivery)), stop_deadline_(stop_deadline) {
+    delivery_->dispatcher().Start();
+  }
+
+  absl::StatusOr<int64_t> Step() override {
+    if (absl::Now() - kept_at_ >= kUpkeepEvery) {
+      kept_at_ = absl::Now();
+      KENG_RETURN_IF_ERROR(owner_->store().SyncIfDue());
+      KENG_RETURN_IF_ERROR(owner_->store().Maintain());
+    }
+    KENG_ASSIGN_OR_RETURN(const alerting::AlertingWorker::Step step,
+                          owner_->worker().RunOnce(kStepWait));
+    if (step.alerts > 0) delivery_->dispatcher().Wake();
+    if (!step.changed.empty()) delivery_->dispatcher().NotifyChanged(step.changed);
+    return step.records;
+  }
+
+  void Wake() override { owner_->worker().Wake(); }
+
+  void Close() override {
+    const absl::Status stopped = delivery_->dispatcher().Stop(stop_deadline_);
+    if (stopped.ok()) return;
+    // A channel's call does not end: what it uses must stay, and the process with it goes on as it
+    // is. Its deliveries are refused by the log of changes from now on.
+    base::LogWarn("channels.left_behind", {{"reason", std::string(stopped.message())}});
+    left_behind_ = true;
+  }
+
+  ~AlertSlot() override {
+    if (!left_behind_) return;
+    // Leaked on purpose: a thread is still in them.
+    (void)delivery_.release();
+    (void)owner_.release();
+  }
+
+ private:
+  std::unique_ptr<alerting::PartitionOwner> owner_;
+  std::unique_ptr<Delivery> delivery_;
+  const absl::Duration stop_deadline_;
+  absl::Time kept_at_ = absl::InfinitePast();
+  bool left_behind_ = false;
+};
+
+}  // namespace
+
+AlertHost::AlertHost(Parts parts)
+    : parts_(std::move(parts)),
+      slots_(
+          {.prefix = "alerting",
+           .open = [this](const std::string& key) -> absl::StatusOr<std::unique_ptr<SlotWorker>> {
+             alerting::PartitionOwnerOptions options;
+             options.alerting = AlertingOptionsOf(parts_.config, parts_.territory);
+             KENG_CHECK(absl::SimpleAtoi(key, &options.alerting.partition), key);
+             options.alerting.owner = parts_.config.streams.kafka.instance;
+             options.store = {.path = StrCat(StageFolder(parts_.config, "alert"), "/inbox-", key),
+                              .sync_interval = parts_.config.streams.sync_interval};
+             KENG_RETURN_IF_ERROR(MakeDataFolder(options.store.path));
+             KENG_ASSIGN_OR_RETURN(auto owner, alerting::PartitionOwner::Open(
+                                                   options, parts_.streams,
+                                                   *parts_.environment.clock, &parts_.metrics));
+             base::LogInfo("alerting.taken_over",
+                           {{"partition", key},
+                            {"way", std::string(alerting::RecoveryWayName(owner->recovery().way))},
+                            {"rows", StrCat(owner->recovery().rows)},
+                            {"seconds", StrCat(owner->recovery().seconds)}});
+             KENG_ASSIGN_OR_RETURN(
+                 auto delivery,
+                 Delivery::Make(parts_.config, parts_.environment, parts_.territory, parts_.streams,
+                                owner->outbox(), alerting::FlightMark::kAlways, parts_.metrics));
+             return std::make_unique<AlertSlot>(std::move(owner), std::move(delivery),
+                                                parts_.config.stop_deadline);
+           },
+           .on_failure = parts_.on_failure,
+           .metrics = &parts_.metrics}) {}
+
+absl::Status AlertHost::Gain(const std::vector<int>& partitions) {
+  // A partition of the inbox is a desk, and this configuration knows one.
+  const int desk = base::PartitionOf(parts_.territory.desk(),
+                                     parts_.streams.partitions(stream::StreamId::kInbox));
+  std::vector<std::string> keys;
+  for (const int partition : partitions) {
+    if (partition == desk) keys.push_back(StrCat(partition));
+  }
+  return slots_.Open(keys);
+}
+
+}  // namespace keng::app
