@@ -32,7 +32,7 @@ struct CommandContext {
 // Runs these stages of a line over Kafka until a signal comes; sets the status.
 void RunProcess(const Config& config, const std::vector<Stage>& stages, CommandContext& context);
 void AddProcessCommands(CLI::App& app,
-                        CommandContext& context);  // ingest, filter, alert, topics
+                        CommandContext& context);                // ingest, filter, alert, topics
 void AddRunCommands(CLI::App& app, CommandContext& context);     // run, demo, config, doctor
 void AddFilterCommands(CLI::App& app, CommandContext& context);  // match, rules, cells, route
 // rules publish, rules status; after AddFilterCommands(), to whose `rules` they belong.
