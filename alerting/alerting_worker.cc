@@ -249,7 +249,8 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
   const absl::Time begin = absl::Now();
   const absl::Span<const stream::Record> records = batch_->records();
   folded_records_ = 0;
-  while (batch_next_ < records.size() && fold_->changed_bytes() < options_.commit_bytes) {
+  while (batch_next_ < records.size() &&
+         (folded_records_ == 0 || fold_->changed_bytes() < options_.commit_bytes)) {
     const stream::Record& record = records[batch_next_++];
     ++folded_records_;
     if (record.offset > fold_->next_offset() && fold_->next_offset() > 0) {

@@ -25,8 +25,9 @@ class AlertingWorkerTest : public ::testing::Test {
     OpenWorker();
   }
   void OpenWorker() {
-    auto worker = AlertingWorker::Open({.desk = "91", .settings = settings_}, streams_, *store_,
-                                       clock_, nullptr);
+    AlertingOptions options{.desk = "91", .settings = settings_, .texts_reader = texts_reader_};
+    options.commit_bytes = commit_bytes_;
+    auto worker = AlertingWorker::Open(options, streams_, *store_, clock_, nullptr);
     ASSERT_TRUE(worker.ok()) << worker.status();
     worker_ = *std::move(worker);
   }
@@ -65,6 +66,8 @@ class AlertingWorkerTest : public ::testing::Test {
                                   {StreamId::kTexts, stream::DefaultConfig(StreamId::kTexts, 2)}},
                                  clock_};
   filters::SettingsRecord settings_{.rings_per_cell_hour = 5};
+  std::string texts_reader_{kTextsReader};
+  size_t commit_bytes_ = AlertingOptions().commit_bytes;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<AlertingWorker> worker_;
 };
@@ -187,6 +190,87 @@ TEST_F(AlertingWorkerTest, ARefusedWriteIsRepeated) {
   ASSERT_GT(streams_.failed(), 2) << "the fault never fired";
   EXPECT_EQ(Outcomes("opened"), 1);
   EXPECT_EQ(*StoreOutbox(*store_).pending_count(), 1);
+}
+
+// The batch has been read and its reader is past it when the texts before it are refused.
+TEST_F(AlertingWorkerTest, ABatchWhoseTextsAreRefusedIsNotLost) {
+  Drain();
+  stream::WriteSet set;
+  AddText(set, "p1", "ngập");
+  Add(set, MakeHit("p1"));
+  Write(set);
+  streams_.FailNext(1);  // the position of the texts' reader
+  EXPECT_TRUE(absl::IsResourceExhausted(worker_->RunOnce(absl::ZeroDuration()).status()));
+  ASSERT_EQ(streams_.failed(), 1) << "the fault never fired";
+  Write(MakeHit("p2"));
+  Drain();
+  EXPECT_EQ(Outcomes("opened"), 1);
+  EXPECT_EQ(Outcomes("joined"), 1) << "both are in";
+}
+
+TEST_F(AlertingWorkerTest, ALargeBatchIsCommittedInParts) {
+  worker_.reset();
+  commit_bytes_ = 1;
+  OpenWorker();
+  stream::WriteSet set;
+  for (int i = 0; i < 10; ++i) Add(set, MakeHit(base::StrCat("p", i)));
+  Write(set);
+  int steps = 0;
+  for (; worker_->lag() > 0 || steps == 0; ++steps) {
+    ASSERT_LT(steps, 30);
+    const auto step = worker_->RunOnce(absl::ZeroDuration());
+    ASSERT_TRUE(step.ok()) << step.status();
+    EXPECT_LE(step->records, 1);
+    // Each part is durable with its position: a worker that is dropped here loses nothing.
+    if (steps == 5) {
+      worker_.reset();
+      OpenWorker();
+    }
+  }
+  EXPECT_GE(steps, 10);
+  EXPECT_EQ(Outcomes("opened"), 1);
+  EXPECT_EQ(Outcomes("joined"), 9);
+}
+
+TEST_F(AlertingWorkerTest, WithoutAReaderOfItsOwnTextsComeAllTheSame) {
+  worker_.reset();
+  ASSERT_TRUE(streams_.RemoveReader(kTextsReader, StreamId::kTexts).ok());
+  texts_reader_.clear();
+  OpenWorker();
+  stream::WriteSet set;
+  AddText(set, "p1", "ngập");
+  Write(set);
+  Drain();
+  worker_.reset();
+  OpenWorker();
+  set.Clear();
+  set.AppendTombstone(StreamId::kTexts, "p1");
+  AddText(set, "p2", "cháy");
+  Write(set);
+  Drain();
+  EXPECT_EQ(Text("p1"), std::nullopt);
+  EXPECT_EQ(Text("p2"), "cháy");
+  for (const stream::ReaderStats& reader : streams_.reader_stats()) {
+    EXPECT_NE(reader.stream, StreamId::kTexts) << reader.reader;
+  }
+}
+
+TEST_F(AlertingWorkerTest, TheEpochIsTheLargerOfTheOwnersAndTheFolds) {
+  Drain();
+  worker_.reset();
+  AlertingOptions options{.desk = "91", .settings = settings_};
+  for (const int64_t epoch : {40, 7}) {
+    options.epoch = epoch;
+    options.owner = "host-1";
+    auto worker = AlertingWorker::Open(options, streams_, *store_, clock_, nullptr);
+    ASSERT_TRUE(worker.ok()) << worker.status();
+    worker_ = *std::move(worker);
+    Drain();
+    const auto row = Load<FoldRow>(*store_, table::kFold, "inbox/0");
+    EXPECT_EQ((**row).epoch, epoch == 40 ? 40 : 41);
+    worker_.reset();
+  }
+  OpenWorker();
 }
 
 TEST_F(AlertingWorkerTest, TicksGoOnWhenTheClockIsSetBack) {

@@ -102,6 +102,7 @@ class DeliveryTest : public testing::Test {
     DeliveryContext context;
     context.options.mode = mode;
     context.options.seed = 7;
+    context.options.flight_mark = flight_mark_;
     context.outbox = &outbox_;
     context.log = &log_;
     context.places = &names_;
@@ -127,6 +128,7 @@ class DeliveryTest : public testing::Test {
   CellChannels routes_{{{"91", {"duty"}}}, {{"30307", "91"}}};
   CellChannels two_routes_{{{"91", {"stuck", "well"}}}, {{"30307", "91"}}};
   FakeService service_;
+  FlightMark flight_mark_ = FlightMark::kWhereRepeatsShow;
   std::unique_ptr<Dispatcher> dispatcher_;
 };
 
@@ -203,6 +205,27 @@ TEST_F(DeliveryTest, APauseHoldsAndWhatWaitedComesInOneDigest) {
   EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kDigested);
   EXPECT_EQ(outbox_.Get("i2-1", "duty").state, DeliveryState::kDigested);
   EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+// Where another process may take the outbox over, every attempt is announced.
+TEST_F(DeliveryTest, WhatIsInFlightIsRecordedFirstWhereOwnersChange) {
+  flight_mark_ = FlightMark::kAlways;
+  Open();
+  Add(MakeAlert("i1"));
+  outbox_.FailNextRecords(1);
+  Run();
+  EXPECT_EQ(outbox_.records_failed(), 1);
+  EXPECT_EQ(service_.calls(), 0) << "not announced, not sent";
+  service_.Cork();
+  dispatcher_->Start();
+  service_.WaitForCalls(1);
+  EXPECT_TRUE(IsInFlight(outbox_.Get("i1-1", "duty")));
+  service_.Uncork();
+  service_.WaitForSent(1);
+  EXPECT_TRUE(dispatcher_->Stop(absl::Seconds(10)).ok());
+  EXPECT_FALSE(IsInFlight(outbox_.Get("i1-1", "duty")));
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kSent);
+  EXPECT_THAT(service_.sent()[0].message.bodies[0].notice, testing::IsEmpty());
 }
 
 // The process dies after the channel's yes and before the record: the second message has the same

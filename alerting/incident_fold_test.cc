@@ -418,5 +418,32 @@ TEST(IncidentFoldTest, CountersSumToTheRecords) {
   EXPECT_EQ(kit.row().next_offset, 4);
 }
 
+// A tick that ends much leaves the rest to the next, at the same place wherever batches are cut.
+TEST(IncidentFoldBounds, ATickChangesAboutSoMuchAndNoMore) {
+  FoldKit kit;
+  // Large rows: what ends is written again whole.
+  constexpr int kIncidents = 80;
+  for (int i = 0; i < kIncidents; ++i) {
+    filters::HitRecord hit = MakeHit(base::StrCat("p", i));
+    hit.hit.topic = base::StrCat("topic-", i);
+    hit.rule.answer_vi = std::string(size_t{1} << 20, 'x');
+    kit.Fold(hit);
+  }
+  kit.Advance(absl::Hours(30));
+  kit.Tick();
+  const auto expired = [&] {
+    int count = 0;
+    for (const Incident& incident : kit.Incidents()) {
+      count += incident.state == IncidentState::kExpired ? 1 : 0;
+    }
+    return count;
+  };
+  const int first = expired();
+  EXPECT_GT(first, 10);
+  EXPECT_LT(first, kIncidents) << "the bound was not reached: the test proves nothing";
+  for (int i = 0; i < 5; ++i) kit.Tick();
+  EXPECT_EQ(expired(), kIncidents);
+}
+
 }  // namespace
 }  // namespace keng::alerting
