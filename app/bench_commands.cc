@@ -1,8 +1,10 @@
 // bench: the measured figures of this machine.
 
+#include <fstream>
 #include <iostream>
 
 #include "app/bench_line.h"
+#include "app/bench_posts.h"
 #include "app/internal/commands.h"
 #include "base/log.h"
 #include "bench/filter_bench.h"
@@ -30,6 +32,28 @@ void AddBenchCommands(CLI::App& app, CommandContext& context) {
   filter->callback([filter_options, &context] {
     if (context.format == "json") filter_options->form = bench::ReportForm::kJson;
     context.status = bench::RunFilterBench(*filter_options, std::cout, std::cerr);
+  });
+
+  struct PostsOptions {
+    int64_t posts = 100'000, rate = 0;
+    double hit_share = 0.01;
+    std::string home = ".", rules;
+  };
+  const auto posts_options = std::make_shared<PostsOptions>();
+  CLI::App* posts = bench->add_subcommand("posts", "The made posts of `bench line`, to stdout");
+  posts->add_option("--posts", posts_options->posts, "Posts")->check(CLI::Range(1, 1'000'000'000));
+  posts->add_option("--rate", posts_options->rate, "Posts per second; 0: as fast as it goes")
+      ->check(CLI::Range(0, 10'000'000));
+  posts->add_option("--hits", posts_options->hit_share, "Share of posts that are hits")
+      ->check(CLI::Range(0.0, 1.0));
+  posts->add_option("--home", posts_options->home, "The source folder: rules/ is read from it");
+  posts->add_option("--rules", posts_options->rules, "Write the rules that find them to this file");
+  posts->callback([posts_options, &context] {
+    if (!posts_options->rules.empty()) std::ofstream(posts_options->rules) << BenchRules();
+    absl::StatusOr<BenchPosts> made =
+        BenchPosts::Make(posts_options->home, posts_options->hit_share);
+    if (!made.ok()) return context.Fail(made.status());
+    WriteBenchPosts(*made, posts_options->posts, posts_options->rate, std::cout);
   });
 
   const auto line_options = std::make_shared<LineBenchOptions>();

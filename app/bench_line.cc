@@ -15,12 +15,11 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "app/bench_posts.h"
 #include "app/pipeline.h"
 #include "base/check.h"
 #include "base/strings.h"
 #include "base/temporary_folder.h"
-#include "bench/load.h"
-#include "filters/places/gazetteer.h"
 
 namespace keng::app {
 
@@ -28,25 +27,7 @@ namespace {
 
 using base::StrCat;
 
-constexpr size_t kTextBytes = 199;
 constexpr size_t kChunkBytes = size_t{4} << 20;
-
-// A word for each topic that no made syllable contains.
-constexpr std::pair<std::string_view, std::string_view> kTopics[] = {
-    {"flooding", "ngập lút bánh"},       {"road-damage", "ổ voi giữa lộ"},
-    {"rubbish", "rác chất đống"},        {"water-outage", "cúp nước từ sáng"},
-    {"power-outage", "cúp điện cả xóm"}, {"erosion", "sạt lở mé sông"},
-    {"bridge", "cầu sắt gãy lan can"},   {"fire", "cháy nhà cháy xóm"}};
-
-std::string Rules() {
-  std::string yaml = "rules:\n";
-  for (const auto& [topic, phrase] : kTopics) {
-    base::StrAppend(&yaml, "  - {id: bench-", topic, ", topic: ", topic,
-                    ", place: required, any: [", phrase, "], title: {vi: ", topic, ", en: ", topic,
-                    "}}\n");
-  }
-  return yaml;
-}
 
 std::string ConfigText(const std::string& home, const std::string& folder) {
   return StrCat("data_dir: ", folder, "/data\nrules: [", folder, "/rules.yaml]\nplaces: ", home,
@@ -59,41 +40,6 @@ std::string ConfigText(const std::string& home, const std::string& folder) {
                 "owner: bench, until: 2099-12-31}\nchannels:\n  - {name: file, type: file, path: ",
                 folder, "/alerts.jsonl}\ncell_channels:\n  \"91\": [file]\n");
 }
-
-// Names of the units served, as a resident writes them.
-absl::StatusOr<std::vector<std::string>> Wards(const std::string& home) {
-  KENG_ASSIGN_OR_RETURN(const auto gazetteer,
-                        filters::Gazetteer::Load({StrCat(home, "/rules/places")}));
-  std::vector<std::string> wards;
-  for (const filters::Place& place : gazetteer->places()) {
-    if (place.served && !place.old && place.level == filters::PlaceLevel::kUnit) {
-      wards.push_back(StrCat(place.type, " ", place.name));
-    }
-  }
-  return wards;
-}
-
-class LinePosts {
- public:
-  LinePosts(const LineBenchOptions& options, std::vector<std::string> wards)
-      : options_(options), wards_(std::move(wards)), load_(42) {}
-
-  void Append(std::string& out) {
-    std::string inside;
-    if (static_cast<double>(load_.Random() % 1'000'000) < options_.hit_share * 1e6) {
-      const auto& [topic, phrase] = kTopics[load_.Random() % std::size(kTopics)];
-      inside = StrCat(phrase, " ở ", wards_[load_.Random() % wards_.size()], ", An Giang,");
-    }
-    out.append(load_.PostJson(number_++, load_.Text(kTextBytes, inside), absl::Now()));
-    out.push_back('\n');
-  }
-
- private:
-  const LineBenchOptions& options_;
-  const std::vector<std::string> wards_;
-  bench::Load load_;
-  int64_t number_ = 0;
-};
 
 // The physical bound: the same bytes, written twice (the log and the table) with plain write(2).
 double PlainWriteSeconds(const std::string& path, int64_t bytes) {
@@ -153,9 +99,8 @@ absl::StatusOr<int> RunLineBench(const LineBenchOptions& options, LineReport for
   const base::TemporaryFolder temporary("keng-bench");
   const std::string folder = options.data_dir.empty() ? temporary.path() : options.data_dir;
   std::filesystem::create_directories(folder);
-  KENG_ASSIGN_OR_RETURN(std::vector<std::string> wards, Wards(home));
-  std::ofstream(StrCat(folder, "/rules.yaml")) << Rules();
-  LinePosts posts(options, std::move(wards));
+  std::ofstream(StrCat(folder, "/rules.yaml")) << BenchRules();
+  KENG_ASSIGN_OR_RETURN(BenchPosts posts, BenchPosts::Make(home, options.hit_share));
   std::ofstream feed(StrCat(folder, "/posts.ndjson"), std::ios::binary);
   int64_t bytes = 0;
   std::string chunk;
