@@ -153,7 +153,9 @@ absl::Status KafkaStreams::Open() {
       admin_client_,
       KafkaClient::Make(options_, {.role = "admin", .type = RD_KAFKA_PRODUCER}, nullptr));
   admin_ = std::make_unique<KafkaAdmin>(admin_client_->get(), options_.request_deadline);
-  KENG_ASSIGN_OR_RETURN(const auto topics, admin_->Topics());
+  std::vector<std::string> names;
+  for (const auto& [stream, config] : configs_) names.push_back(TopicName(options_, stream));
+  KENG_ASSIGN_OR_RETURN(const auto topics, admin_->TopicsWith(names));
   for (const auto& [stream, config] : configs_) {
     const std::string name = TopicName(options_, stream);
     const auto found = topics.find(name);

@@ -79,6 +79,9 @@ absl::StatusOr<std::vector<std::string>> CreateTopics(const KafkaOptions& option
                                  options.replication));
   }
   KENG_RETURN_IF_ERROR(connection.admin->CreateTopics(wanted));
+  std::vector<std::string> names;
+  for (const KafkaAdmin::NewTopic& topic : wanted) names.push_back(topic.name);
+  KENG_RETURN_IF_ERROR(connection.admin->TopicsWith(names).status());
   return lines;
 }
 

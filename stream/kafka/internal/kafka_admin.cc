@@ -9,6 +9,8 @@
 namespace keng::stream {
 namespace {
 
+constexpr absl::Duration kTopicsWait = absl::Seconds(3);
+
 struct EventDeleter {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
 };
@@ -121,6 +123,20 @@ absl::StatusOr<std::map<std::string, KafkaAdmin::TopicShape>> KafkaAdmin::Topics
                            .replication = topic.partitions[0].replica_cnt};
   }
   rd_kafka_metadata_destroy(metadata);
+  return topics;
+}
+
+absl::StatusOr<std::map<std::string, KafkaAdmin::TopicShape>> KafkaAdmin::TopicsWith(
+    const std::vector<std::string>& wanted) const {
+  absl::StatusOr<std::map<std::string, TopicShape>> topics;
+  const rd_kafka_resp_err_t missing = WhileItPasses(std::min(deadline_, kTopicsWait), [&] {
+    topics = Topics();
+    const bool all =
+        !topics.ok() || std::all_of(wanted.begin(), wanted.end(),
+                                    [&](const auto& one) { return topics->contains(one); });
+    return all ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  });
+  (void)missing;  // whoever asked looks for himself
   return topics;
 }
 

@@ -52,6 +52,10 @@ class KafkaAdmin {
 
   // By name; topics that are not there are left out.
   absl::StatusOr<std::map<std::string, TopicShape>> Topics() const;
+  // The same, waiting a little for those of `wanted`: brokers tell of a new topic one after the
+  // other, and of one whose leader is being chosen not at all.
+  absl::StatusOr<std::map<std::string, TopicShape>> TopicsWith(
+      const std::vector<std::string>& wanted) const;
   // AlreadyExists is no error.
   absl::Status CreateTopics(const std::vector<NewTopic>& topics) const;
   absl::StatusOr<KafkaSettings> SettingsOf(const std::string& topic) const;
