@@ -221,6 +221,8 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
     hit.appended_at = record.time;
     hits.push_back(std::move(hit));
   }
+  // Before anything in the inbox: where a write is not atomic, `texts` is visible first then.
+  if (!rules_now.empty()) WriteText(post);
   if (post.edit) {
     // Hits of rules that no longer match are withdrawn; an edit that matches nothing withdraws them
     // all.
@@ -233,7 +235,6 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
     }
   }
   if (rules_now.empty()) return elsewhere ? FilterOutcome::kElsewhere : FilterOutcome::kFilteredOut;
-  WriteText(post);
   if (hits.empty()) return FilterOutcome::kLate;
   const Sketch sketch = MakeSketch(post.text, match.folded.text(), options.sketch_seed);
   for (HitRecord& hit : hits) {

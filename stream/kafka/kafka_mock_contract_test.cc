@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <stdlib.h>
 
 #include "base/strings.h"
 #include "stream/contract_test.h"
@@ -10,6 +11,10 @@
 
 namespace keng::stream {
 namespace {
+
+// The mock answers some requests once a second only: one random history is enough here, the real
+// broker has the others.
+const int kSeedsSet = setenv("KENG_STREAM_MODEL_SEEDS", "1", 0);
 
 class MockPlace final : public StreamsPlace {
  public:

@@ -64,7 +64,7 @@ struct KafkaOptions {
   // How long other calls wait for the cluster.
   absl::Duration request_deadline = absl::Seconds(15);
   // How old the answers of reader_stats() may be.
-  absl::Duration stats_age_max = absl::Seconds(1);
+  absl::Duration stats_age_max = absl::Seconds(3);
   // How often Maintain() looks for what is past its retention.
   absl::Duration trim_interval = absl::Minutes(1);
 

@@ -120,6 +120,13 @@ absl::Status KafkaReader::Take(Message message) {
     const auto found = cursors_.find(message->partition);
     if (found == cursors_.end()) return absl::OkStatus();
     Cursor& cursor = found->second;
+    if (message->offset < cursor.fetched) {
+      // What comes from here on would be taken for what was read already.
+      return absl::DataLossError(base::StrCat(
+          "kafka: ", parts_.topic, "/", message->partition, " ends at ", message->offset,
+          " and was read up to ", cursor.fetched,
+          ": its newest records are lost (an unclean leader election?); see docs/kafka.md"));
+    }
     cursor.end_seen = message->offset;
     cursor.fetched = std::max(cursor.fetched, message->offset);
     if (cursor.waiting.empty()) cursor.next = cursor.fetched;
