@@ -1,6 +1,7 @@
 #include "alerting/partition_owner.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,12 +10,6 @@
 #include "base/crash_point.h"
 
 namespace keng::alerting {
-namespace {
-
-constexpr size_t kScanEntries = 256;
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<PartitionOwner>> PartitionOwner::Open(PartitionOwnerOptions options,
                                                                      stream::Streams& streams,
                                                                      const base::Clock& clock,
@@ -48,17 +43,15 @@ absl::StatusOr<std::unique_ptr<PartitionOwner>> PartitionOwner::Open(PartitionOw
 PartitionOwner::~PartitionOwner() = default;
 
 absl::Status PartitionOwner::CountInFlight(base::Metrics* metrics) {
-  uint64_t cursor = 0;
-  while (true) {
-    KENG_ASSIGN_OR_RETURN(const std::vector<Outbox::Entry> entries,
-                          outbox_->Pending(cursor, kScanEntries));
-    if (entries.empty()) break;
-    for (const Outbox::Entry& entry : entries) {
-      cursor = entry.sequence;
-      KENG_ASSIGN_OR_RETURN(const std::vector<Delivery> deliveries,
-                            outbox_->Deliveries(entry.alert.id));
-      for (const Delivery& delivery : deliveries) maybe_sent_again_ += IsInFlight(delivery) ? 1 : 0;
-    }
+  std::vector<std::string> pending;
+  KENG_RETURN_IF_ERROR(
+      store_->ScanPrefix(table::kPending, "", [&](std::string_view, std::string_view alert) {
+        pending.emplace_back(alert);
+        return store::Visit::kContinue;
+      }));
+  for (const std::string& alert : pending) {
+    KENG_ASSIGN_OR_RETURN(const std::vector<Delivery> deliveries, outbox_->Deliveries(alert));
+    for (const Delivery& delivery : deliveries) maybe_sent_again_ += IsInFlight(delivery) ? 1 : 0;
   }
   if (metrics == nullptr) return absl::OkStatus();
   metrics

@@ -82,7 +82,7 @@ class Evening {
 };
 
 Evening& TheEvening() {
-  static Evening evening(50'000);
+  static Evening evening(100'000);
   return evening;
 }
 
@@ -101,7 +101,7 @@ void BM_RebuildFromState(benchmark::State& state) {
   state.counters["rows/hit"] = static_cast<double>(rows) / static_cast<double>(evening.hits());
   state.counters["bytes/hit"] = static_cast<double>(bytes) / static_cast<double>(evening.hits());
 }
-BENCHMARK(BM_RebuildFromState)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(3);
+BENCHMARK(BM_RebuildFromState)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(5);
 
 void BM_FoldFromInbox(benchmark::State& state) {
   Evening& evening = TheEvening();

@@ -17,7 +17,7 @@ namespace {
 
 using stream::StreamId;
 
-constexpr size_t kReadBytes = size_t{1} << 20;
+constexpr size_t kReadBytes = size_t{4} << 20;
 constexpr absl::Duration kReadWait = absl::Seconds(1);
 constexpr int kEmptyReadsMax = 30;
 // A clock that was set back by more says nothing about how long the store was away.

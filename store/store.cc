@@ -1,8 +1,11 @@
 #include "store/store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/database_files.h"
@@ -328,8 +331,16 @@ void Store::SetChangeLog(ChangeLog& log) {
 
 absl::Status Store::ApplyLogged(absl::Span<const Change> changes, int64_t next_position) {
   KENG_CHECK(state_->group == nullptr, "the log is set: its changes come from here");
+  // In the order of keys, which makes the writing faster; what is said last of a row stays last.
+  std::vector<const Change*> sorted;
+  sorted.reserve(changes.size());
+  for (const Change& change : changes) sorted.push_back(&change);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Change* a, const Change* b) {
+    return std::tie(a->table, a->key) < std::tie(b->table, b->key);
+  });
   rocksdb::WriteBatch batch;
-  for (const Change& change : changes) {
+  for (const Change* of_row : sorted) {
+    const Change& change = *of_row;
     const std::string key = FullKey(change.table, change.key);
     const rocksdb::Status status =
         change.value ? batch.Put(key, ToSlice(*change.value)) : batch.Delete(key);
