@@ -285,12 +285,20 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
   std::sort(step.changed.begin(), step.changed.end());
   step.changed.erase(std::unique(step.changed.begin(), step.changed.end()), step.changed.end());
   Report();
-  // For retention only: the store knows better. When it is refused, the next batch says it again.
+  KENG_RETURN_IF_ERROR(TellPosition());
+  return step;
+}
+
+// For retention only: the store knows better. When it is refused, a later batch says it again; the
+// ticks bring one.
+absl::Status AlertingWorker::TellPosition() {
+  const absl::Time now = clock_.Now();
+  if (now >= told_at_ && now - told_at_ < options_.tell_interval) return absl::OkStatus();
+  told_at_ = now;
   stream::WriteSet set;
   set.Commit(options_.inbox_reader, StreamId::kInbox, options_.partition, fold_->next_offset());
   const absl::Status told = streams_.Write(set);
-  if (absl::IsDataLoss(told)) return told;
-  return step;
+  return absl::IsDataLoss(told) ? told : absl::OkStatus();
 }
 
 // Alerts and texts past their time. Not part of the fold: what was delivered is not a function of

@@ -50,6 +50,9 @@ struct AlertingOptions {
   absl::Duration tick_interval = absl::Seconds(10);
   filters::SettingsRecord settings;  // written to the inbox when they differ from those in force
   size_t batch_bytes = size_t{4} << 20;
+  // How often the position in the inbox is told to the stream, which needs it for retention and
+  // lag only; 0: after every batch. Over a cluster each telling is a round trip before the ring.
+  absl::Duration tell_interval = absl::ZeroDuration();
   // A batch that has changed as much is committed in parts. With what one record may add to it
   // (kTickBytesMax) this stays far below what a changelog takes at once (WriteSet::kBytesMax).
   size_t commit_bytes = size_t{32} << 20;
@@ -101,6 +104,7 @@ class AlertingWorker {
   absl::Status Begin();
   void AddToInbox(const filters::InboxRecord& record, stream::WriteSet& set) const;
   bool SettingsDiffer() const;
+  absl::Status TellPosition();
   absl::Status DrainTexts();
   absl::Status KeepTexts(const stream::RecordBatch& batch);
   absl::Status Tick(absl::Time now);
@@ -134,6 +138,7 @@ class AlertingWorker {
   bool folded_ = false;  // applied and not yet committed
   int64_t folded_records_ = 0;
   absl::Time tick_due_ = absl::InfinitePast();
+  absl::Time told_at_ = absl::InfinitePast();
   FoldRow reported_;
 
   std::atomic<int64_t> next_offset_{0};

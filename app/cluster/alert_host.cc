@@ -18,6 +18,9 @@ constexpr absl::Duration kStepWait = absl::Milliseconds(200);
 // How often the local store is synced and looked after; it is a cache, `state` is the truth.
 constexpr absl::Duration kUpkeepEvery = absl::Seconds(5);
 
+// How often the position in the inbox is told to the cluster.
+constexpr absl::Duration kTellEvery = absl::Seconds(1);
+
 class AlertSlot final : public SlotWorker {
  public:
   AlertSlot(std::unique_ptr<alerting::PartitionOwner> owner, std::unique_ptr<Delivery> delivery,
@@ -75,6 +78,7 @@ AlertHost::AlertHost(Parts parts)
              alerting::PartitionOwnerOptions options;
              options.alerting = AlertingOptionsOf(parts_.config, parts_.territory);
              KENG_CHECK(absl::SimpleAtoi(key, &options.alerting.partition), key);
+             options.alerting.tell_interval = kTellEvery;
              options.alerting.owner = parts_.config.streams.kafka.instance;
              options.store = {.path = StrCat(StageFolder(parts_.config, "alert"), "/inbox-", key),
                               .sync_interval = parts_.config.streams.sync_interval};

@@ -60,7 +60,7 @@ class KafkaReader final : public Reader {
     std::deque<Message> waiting;  // taken and not yet handed out
   };
 
-  KafkaReader(Parts parts) : parts_(std::move(parts)) {}
+  explicit KafkaReader(Parts parts) : parts_(std::move(parts)) {}
   absl::Status Assign();
   // Takes messages from librdkafka; waits up to `timeout` for the first.
   absl::Status Fetch(absl::Duration timeout);
