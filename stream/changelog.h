@@ -21,7 +21,8 @@ class Changelog {
   virtual ~Changelog() = default;
 
   // Appends the set's records, all of `state` and all of this owner (key: owner "/" ...), whole or
-  // not at all; readers see them whole or not at all. Returns one past the last of them; an empty
+  // not at all; readers see them whole or not at all, and soon: End() counts them at once. Returns
+  // one past the last of them; an empty
   // set gives InvalidArgument.
   // Aborted: another owner has opened the changelog; nothing was written, and nothing ever will be
   // through this object. Unavailable: it is not known whether the batch was written; the caller

@@ -540,8 +540,12 @@ absl::StatusOr<std::optional<Committed>> KafkaStreams::committed(std::string_vie
 absl::StatusOr<Offset> KafkaStreams::End(StreamId stream, int partition) {
   if (partition < 0 || partition >= partitions(stream))
     return absl::NotFoundError("no such partition");
+  // The producer's client counts what a transaction has written and not yet marked as committed;
+  // readers are at the end when they have read what is marked.
+  const std::shared_ptr<KafkaClient> client = producer_->client();
+  const KafkaAdmin admin(client->get(), options_.request_deadline);
   KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
-                        admin_->BoundsOf(TopicName(options_, stream), partition));
+                        admin.BoundsOf(TopicName(options_, stream), partition));
   return bounds.end;
 }
 

@@ -98,6 +98,7 @@ absl::StatusOr<std::shared_ptr<KafkaProducer::Instance>> KafkaProducer::Current(
                         {"queue.buffering.max.kbytes", "262144"},
                         {"message.max.bytes", "17825792"}},
            .fixed = {{"enable.idempotence", "true"},
+                     {"isolation.level", "read_uncommitted"},  // of End()
                      {"message.timeout.ms", base::StrCat(ToMillis(options_.write_deadline))}},
            .on_delivery = &OnDelivery},
           metrics_));
