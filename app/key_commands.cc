@@ -1,9 +1,12 @@
 // keys: make, rotate, back up, destroy and list the installation's author keys.
 
+#include <filesystem>
 #include <iostream>
 
 #include "absl/time/clock.h"
+#include "app/assembly.h"
 #include "app/internal/commands.h"
+#include "base/check.h"
 #include "ingest/author_keys.h"
 
 namespace keng::app {
@@ -32,7 +35,13 @@ void AddKeyCommands(CLI::App& app, CommandContext& context) {
     return command;
   };
   add("make", "Make the key file (keng run does it by itself when it is not there)",
-      [](const std::string& path) { return ingest::MakeAuthorKeys(path, absl::Now(), std::cout); });
+      [](const std::string& path) -> absl::Status {
+        // The first command of an installation: nothing has made the data folder yet.
+        const std::string folder = std::filesystem::path(path).parent_path().string();
+        if (!folder.empty() && !std::filesystem::exists(folder))
+          KENG_RETURN_IF_ERROR(MakeDataFolder(folder));
+        return ingest::MakeAuthorKeys(path, absl::Now(), std::cout);
+      });
   add("rotate", "Begin a new key now; keng run does it each month", [](const std::string& path) {
     return ingest::RotateAuthorKeys(path, absl::Now(), std::cout);
   });

@@ -1,6 +1,7 @@
 #include "ingest/author_keys.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <optional>
 #include <ostream>
 #include <sstream>
+#include <utility>
 
 #include "base/check.h"
 #include "base/strings.h"
@@ -141,11 +143,7 @@ absl::Status WriteNewFile(const std::string& path, std::string_view text, int fl
   return status;
 }
 
-absl::Status Replace(const std::string& path, const KeyFile& keys) {
-  const std::string temporary = path + ".new";
-  ::unlink(temporary.c_str());
-  KENG_RETURN_IF_ERROR(WriteNewFile(temporary, Format(keys), O_EXCL));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return FileError(path, "cannot be replaced");
+absl::Status SyncFolder(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); file >= 0) {
@@ -153,6 +151,52 @@ absl::Status Replace(const std::string& path, const KeyFile& keys) {
     ::close(file);
   }
   return absl::OkStatus();
+}
+
+// Who changes the file holds this: processes of one data folder begin a month at the same moment,
+// and a key that one of them has and the file has not would be lost with that process.
+class FileLock {
+ public:
+  static absl::StatusOr<FileLock> Take(const std::string& path) {
+    const std::string name = path + ".lock";
+    const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0) return FileError(name, "cannot be opened");
+    FileLock lock(file);
+    while (::flock(file, LOCK_EX) != 0) {
+      if (errno != EINTR) return FileError(name, "cannot be locked");
+    }
+    return lock;
+  }
+  ~FileLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  FileLock& operator=(FileLock&&) = delete;
+
+ private:
+  explicit FileLock(int file) : file_(file) {}
+  int file_;
+};
+
+enum class Existing : uint8_t { kReplace, kKeep };
+
+// Puts the whole file there at once. With kKeep AlreadyExists when there is one.
+absl::Status Put(const std::string& path, const KeyFile& keys, Existing existing) {
+  // A name of its own: another process may be at the same.
+  const std::string temporary = base::StrCat(path, ".new.", ToHex(base::RandomBytes(8)));
+  absl::Status status = WriteNewFile(temporary, Format(keys), O_EXCL);
+  if (status.ok() && existing == Existing::kReplace) {
+    if (::rename(temporary.c_str(), path.c_str()) == 0) return SyncFolder(path);
+    status = FileError(path, "cannot be replaced");
+  } else if (status.ok()) {
+    if (::link(temporary.c_str(), path.c_str()) == 0) {
+      status = SyncFolder(path);
+    } else {
+      status = FileError(path, "cannot be made");
+    }
+  }
+  ::unlink(temporary.c_str());
+  return status;
 }
 
 KeyFile::Entry NewKey(int number, absl::Time now) {
@@ -181,6 +225,22 @@ absl::Time NextMonth(absl::Time time) {
   return absl::FromCivil(month + 1, absl::UTCTimeZone());
 }
 
+enum class RotateWhen : uint8_t { kNow, kIfDue };
+
+// Begins a new key. kIfDue: unless the file has one of this month already, from another process.
+absl::Status Rotate(const std::string& path, absl::Time now, RotateWhen when, std::ostream& out) {
+  KENG_ASSIGN_OR_RETURN(const FileLock lock, FileLock::Take(path));
+  KENG_ASSIGN_OR_RETURN(KeyFile file, ReadKeyFile(path));
+  if (when == RotateWhen::kIfDue && now < NextMonth(file.entries.back().made))
+    return absl::OkStatus();
+  const int number = file.entries.back().number + 1;
+  file.entries.push_back(NewKey(number, now));
+  const int destroyed = DestroyExpired(file, now);
+  KENG_RETURN_IF_ERROR(Put(path, file, Existing::kReplace));
+  out << "key " << number << " is in use; destroyed " << destroyed << " whose data are gone\n";
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string AuthorKeys::HashWith(const Key& key, std::string_view source, std::string_view author) {
@@ -205,7 +265,9 @@ absl::StatusOr<std::unique_ptr<AuthorKeyring>> AuthorKeyring::Open(std::string p
                                                                    absl::Time now) {
   if (::access(path.c_str(), F_OK) != 0) {
     std::ostringstream ignored;
-    KENG_RETURN_IF_ERROR(MakeAuthorKeys(path, now, ignored));
+    // Another process that was started at the same moment may have been first.
+    const absl::Status made = MakeAuthorKeys(path, now, ignored);
+    if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
   }
   KENG_ASSIGN_OR_RETURN(std::shared_ptr<const AuthorKeys> keys, LoadAuthorKeys(path));
   auto keyring =
@@ -227,7 +289,7 @@ absl::Status AuthorKeyring::RotateIfDue(absl::Time now) {
     due_ = absl::InfiniteFuture();
   }
   std::ostringstream ignored;
-  absl::Status status = RotateAuthorKeys(path_, now, ignored);
+  absl::Status status = Rotate(path_, now, RotateWhen::kIfDue, ignored);
   absl::StatusOr<std::shared_ptr<const AuthorKeys>> keys = LoadAuthorKeys(path_);
   base::MutexLock lock(mutex_);
   if (status.ok() && keys.ok()) {
@@ -249,19 +311,13 @@ absl::Status MakeAuthorKeys(const std::string& path, absl::Time now, std::ostrea
   const std::string seed = base::RandomBytes(sizeof(file.sketch_seed));
   std::memcpy(&file.sketch_seed, seed.data(), seed.size());
   file.entries.push_back(NewKey(1, now));
-  KENG_RETURN_IF_ERROR(WriteNewFile(path, Format(file), O_EXCL));
+  KENG_RETURN_IF_ERROR(Put(path, file, Existing::kKeep));
   out << "made " << path << " with key 1; back it up (keng keys backup)\n";
   return absl::OkStatus();
 }
 
 absl::Status RotateAuthorKeys(const std::string& path, absl::Time now, std::ostream& out) {
-  KENG_ASSIGN_OR_RETURN(KeyFile file, ReadKeyFile(path));
-  const int number = file.entries.back().number + 1;
-  file.entries.push_back(NewKey(number, now));
-  const int destroyed = DestroyExpired(file, now);
-  KENG_RETURN_IF_ERROR(Replace(path, file));
-  out << "key " << number << " is in use; destroyed " << destroyed << " whose data are gone\n";
-  return absl::OkStatus();
+  return Rotate(path, now, RotateWhen::kNow, out);
 }
 
 absl::Status BackupAuthorKeys(const std::string& path, const std::string& to, std::ostream& out) {
@@ -273,6 +329,7 @@ absl::Status BackupAuthorKeys(const std::string& path, const std::string& to, st
 }
 
 absl::Status DestroyAuthorKey(const std::string& path, int number, std::ostream& out) {
+  KENG_ASSIGN_OR_RETURN(const FileLock lock, FileLock::Take(path));
   KENG_ASSIGN_OR_RETURN(KeyFile file, ReadKeyFile(path));
   if (file.entries.back().number == number)
     return absl::FailedPreconditionError(
@@ -282,7 +339,7 @@ absl::Status DestroyAuthorKey(const std::string& path, int number, std::ostream&
   if (entry == file.entries.end())
     return absl::NotFoundError(base::StrCat("there is no key ", number, "; see keng keys list"));
   file.entries.erase(entry);
-  KENG_RETURN_IF_ERROR(Replace(path, file));
+  KENG_RETURN_IF_ERROR(Put(path, file, Existing::kReplace));
   out << "destroyed key " << number << "\n";
   return absl::OkStatus();
 }

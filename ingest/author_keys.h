@@ -8,7 +8,9 @@
 //
 // Life cycle: MakeAuthorKeys() once; AuthorKeyring::Open() by the program that ingests; the other
 // functions are `keng keys` (docs/sources.md). All of them replace the file as a whole (write,
-// sync, rename), so a crash leaves the old or the new one.
+// sync, rename), so a crash leaves the old or the new one, and hold the lock "<file>.lock" while
+// they do, so that any number of processes of one data folder share the file: the first makes it,
+// the first begins a month's key, the others take what it made.
 //
 // Tests: ingest/author_keys_test.cc.
 
@@ -68,8 +70,9 @@ class AuthorKeys {
 // The keys of a running program: rotated when a month begins. Thread-safe.
 class AuthorKeyring {
  public:
-  // Makes the file when it is not there. FailedPrecondition: others may read the file (mode).
-  // DataLoss: it is damaged; NotFound or PermissionDenied: it cannot be written.
+  // Makes the file when it is not there and no other process does. FailedPrecondition: others may
+  // read the file (mode). DataLoss: it is damaged; NotFound or PermissionDenied: it cannot be
+  // written.
   static absl::StatusOr<std::unique_ptr<AuthorKeyring>> Open(std::string path, absl::Time now);
 
   std::shared_ptr<const AuthorKeys> keys() const;
@@ -88,6 +91,7 @@ class AuthorKeyring {
 
 // `keng keys make|rotate|backup|destroy|list`. Each prints what it did to `out` for people, never
 // key material.
+// AlreadyExists when the file is there. NotFound: its folder is not.
 absl::Status MakeAuthorKeys(const std::string& path, absl::Time now, std::ostream& out);
 // Begins a new key now, whatever the month.
 absl::Status RotateAuthorKeys(const std::string& path, absl::Time now, std::ostream& out);

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <barrier>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
+#include <vector>
 
 #include "base/check.h"
 #include "base/strings.h"
@@ -72,6 +75,37 @@ TEST_F(AuthorKeysTest, DestroysKeysWhoseDataAreGoneAndOnRequest) {
   ASSERT_TRUE(ListAuthorKeys(path_, list).ok());
   EXPECT_THAT(list.str(), testing::StartsWith("3  made "));
   EXPECT_THAT(list.str(), testing::HasSubstr("4  made "));
+}
+
+// As processes of one data folder that are started together, and go into a new month together.
+TEST_F(AuthorKeysTest, WhoOpensAtTheSameMomentHasTheSameKeys) {
+  constexpr int kOpeners = 8, kRounds = 40;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string path = base::StrCat(path_, round);
+    std::barrier begin(kOpeners);
+    std::vector<std::string> hashes(kOpeners), next(kOpeners), errors(kOpeners);
+    std::vector<std::thread> openers;
+    for (int i = 0; i < kOpeners; ++i) {
+      openers.emplace_back([&, i] {
+        begin.arrive_and_wait();
+        auto keyring = AuthorKeyring::Open(path, kNow);
+        if (!keyring.ok()) errors[i] = keyring.status().ToString();
+        begin.arrive_and_wait();
+        if (!keyring.ok()) return;
+        hashes[i] = (*keyring)->keys()->Hash("x", "y");
+        const absl::Status rotated = (*keyring)->RotateIfDue(kNow + absl::Hours(24 * 20));
+        if (!rotated.ok()) errors[i] = rotated.ToString();
+        next[i] = (*keyring)->keys()->Hash("x", "y");
+      });
+    }
+    for (std::thread& opener : openers) opener.join();
+    ASSERT_THAT(errors, testing::Each(""));
+    ASSERT_THAT(hashes, testing::Each(hashes.front()));
+    ASSERT_THAT(next, testing::Each(next.front()));
+    ASSERT_THAT(next.front(), testing::StartsWith("a2:"));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    EXPECT_THAT(entry.path().string(), testing::Not(testing::HasSubstr(".new")));
 }
 
 TEST_F(AuthorKeysTest, ABackupHashesAlike) {
