@@ -43,8 +43,10 @@ class Membership {
 
   // Waits up to `timeout` for an event. Must be called at least every few seconds, or the process
   // counts as gone. REQUIRES: not kDraining.
-  // Unavailable: the cluster cannot be reached; what is held is held. FailedPrecondition: another
-  // process has this instance's name: the process must stop.
+  // Unavailable: the cluster cannot be reached; what is held is held. Aborted: the group takes this
+  // member for a former one, because another process has this instance's name or, once, because
+  // the cluster was away: nothing is held any more, and the caller drops what it has begun and
+  // opens another membership in place of this one.
   virtual absl::StatusOr<MemberEvent> Poll(absl::Duration timeout) = 0;
   // REQUIRES: kDraining, and no Reader of the partitions is open.
   virtual absl::Status Release() = 0;

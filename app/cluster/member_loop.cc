@@ -1,5 +1,6 @@
 #include "app/cluster/member_loop.h"
 
+#include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -16,31 +17,46 @@ MemberLoop::MemberLoop(StageHost& host, stream::Streams& streams, std::string re
       streams_(streams),
       reader_(std::move(reader)),
       stream_(stream),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      shut_out_counter_(metrics.counter("keng_members_shut_out_total",
+                                        "Times that a group took its member for a former one",
+                                        {{"stage", std::string(host.name())}})) {}
 
 MemberLoop::~MemberLoop() { Stop(); }
 
+absl::Status MemberLoop::Join() {
+  KENG_ASSIGN_OR_RETURN(auto member, streams_.OpenMembership(reader_, stream_));
+  base::MutexLock lock(member_mutex_);
+  member_ = std::move(member);
+  return absl::OkStatus();
+}
+
 absl::Status MemberLoop::Start(OnFailure on_failure) {
-  KENG_ASSIGN_OR_RETURN(member_, streams_.OpenMembership(reader_, stream_));
+  KENG_RETURN_IF_ERROR(Join());
   thread_ =
       std::make_unique<StageThread>(base::StrCat("member-", host_.name()),
                                     StageThread::Hooks{.step = [this] { return Step(kPollWait); },
-                                                       .wake = [this] { member_->Wake(); },
+                                                       .wake =
+                                                           [this] {
+                                                             base::MutexLock lock(member_mutex_);
+                                                             if (member_ != nullptr)
+                                                               member_->Wake();
+                                                           },
                                                        .on_failure = std::move(on_failure)},
                                     metrics_);
   return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> MemberLoop::Step(absl::Duration wait) {
-  if (member_ == nullptr) {
-    KENG_ASSIGN_OR_RETURN(member_, streams_.OpenMembership(reader_, stream_));
-  }
+  if (member_ == nullptr) KENG_RETURN_IF_ERROR(Join());
   if (gaining_) {
     // While it cannot be opened the group must still hear of us.
     wait = absl::ZeroDuration();
   }
-  KENG_ASSIGN_OR_RETURN(const stream::MemberEvent event, member_->Poll(wait));
-  switch (event) {
+  const absl::StatusOr<stream::MemberEvent> event = member_->Poll(wait);
+  if (absl::IsAborted(event.status())) return ShutOut(event.status());
+  KENG_RETURN_IF_ERROR(event.status());
+  switch (*event) {
     case stream::MemberEvent::kGained:
       gaining_ = true;
       base::LogInfo("member.gained", {{"stage", std::string(host_.name())},
@@ -64,6 +80,29 @@ absl::StatusOr<int64_t> MemberLoop::Step(absl::Duration wait) {
   }
   if (holding_) KENG_RETURN_IF_ERROR(host_.Tend());
   return 0;
+}
+
+absl::Status MemberLoop::ShutOut(const absl::Status& why) {
+  const std::string reason(why.message());
+  base::LogWarn("member.shut_out", {{"stage", std::string(host_.name())}, {"reason", reason}});
+  shut_out_counter_.Add();
+  Lose();
+  std::unique_ptr<stream::Membership> gone;
+  {
+    base::MutexLock lock(member_mutex_);
+    gone = std::move(member_);
+  }
+  gone = nullptr;
+  const absl::Time now = absl::Now();
+  shut_out_.push_back(now);
+  while (shut_out_.front() < now - kShutOutWithin) shut_out_.pop_front();
+  if (shut_out_.size() >= kShutOutMax) {
+    return absl::FailedPreconditionError(
+        base::StrCat(reason, "; another process has this instance's name: give each its own ",
+                     "(streams.kafka.instance)"));
+  }
+  // The thread waits a little and steps again, which joins.
+  return absl::UnavailableError(reason);
 }
 
 void MemberLoop::Lose() {

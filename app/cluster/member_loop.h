@@ -4,6 +4,10 @@
 // Keeps a process in a consumer group and its StageHost at the partitions that it has there
 // (stream/membership.h).
 //
+// A member that the group takes for a former one (Aborted) loses what it has and joins anew. When
+// that happens again and again, two processes have one name, and the loop fails with
+// FailedPrecondition.
+//
 // Life cycle: Start() joins; Stop() lets the host lose what it has and leaves. A member that has a
 // name (streams.kafka.instance) keeps its partitions for the session timeout, so that a restart
 // moves nothing.
@@ -12,14 +16,17 @@
 // Tests: app/cluster/member_loop_test.cc.
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "app/cluster/stage_host.h"
 #include "app/stage_thread.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "stream/membership.h"
 #include "stream/stream.h"
 
@@ -27,6 +34,10 @@ namespace keng::app {
 
 class MemberLoop {
  public:
+  // So often within this time, and it is no outage.
+  static constexpr int kShutOutMax = 4;
+  static constexpr absl::Duration kShutOutWithin = absl::Minutes(5);
+
   using OnFailure = std::function<void(const std::string& stage, const absl::Status& status)>;
 
   // The group is that of `reader` in `stream`. All must outlive the loop.
@@ -49,6 +60,8 @@ class MemberLoop {
   absl::StatusOr<int64_t> Step(absl::Duration wait);
 
  private:
+  absl::Status Join();
+  absl::Status ShutOut(const absl::Status& why);
   void Lose();
 
   StageHost& host_;
@@ -56,11 +69,16 @@ class MemberLoop {
   const std::string reader_;
   const stream::StreamId stream_;
   base::Metrics& metrics_;
+  base::Counter shut_out_counter_;
+
+  // Changed by the loop's thread, which reads it without the lock; Wake() is called under it.
+  base::Mutex member_mutex_;
   std::unique_ptr<stream::Membership> member_;
 
   // Of the loop's thread.
-  bool gaining_ = false;  // Gain() has to be called (again)
-  bool holding_ = false;  // the host has what Gain() gave it
+  std::deque<absl::Time> shut_out_;  // at most kShutOutMax
+  bool gaining_ = false;             // Gain() has to be called (again)
+  bool holding_ = false;             // the host has what Gain() gave it
   std::atomic<int> held_{0};
 
   std::unique_ptr<StageThread> thread_;

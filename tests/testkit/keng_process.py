@@ -31,9 +31,10 @@ class Receiver:
     def __init__(self, folder, *more):
         self.port = free_port()
         self.out = folder / "received.jsonl"
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/receiver/receiver.py"), "--port", str(self.port), "--secret", SECRET,
-             "--out", str(self.out), *more], stdout=subprocess.DEVNULL, stderr=open(folder / "receiver.log", "a"))
+        with open(folder / "receiver.log", "a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "tests/receiver/receiver.py"), "--port", str(self.port), "--secret", SECRET,
+                 "--out", str(self.out), *more], stdout=subprocess.DEVNULL, stderr=log)
         end = time.monotonic() + 20
         while time.monotonic() < end:
             with socket.socket() as probe:

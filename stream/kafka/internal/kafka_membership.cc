@@ -123,10 +123,10 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
     if (message == nullptr || message->err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     if (message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
         message->err == RD_KAFKA_RESP_ERR__FATAL) {
-      return absl::FailedPreconditionError(
-          base::StrCat("kafka: ", parts_.group, ": ", rd_kafka_message_errstr(message.get()),
-                       "; another process has this instance's name: give each its own "
-                       "(streams.kafka.instance)"));
+      // Also after the cluster was away for longer than the session: what the client had sent as
+      // the member that it was reaches the group after it has joined anew (librdkafka 2.0.2).
+      return absl::AbortedError(
+          base::StrCat("kafka: ", parts_.group, ": ", rd_kafka_message_errstr(message.get())));
     }
     // Others (a broker that is away, a poll that came late) end by themselves, with a rebalance
     // when it comes to that.
