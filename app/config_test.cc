@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "base/temporary_folder.h"
+
 namespace keng::app {
 namespace {
 
@@ -67,6 +73,87 @@ TEST(Config, NamesEachProblem) {
     const auto config = ParseConfig("keng.yaml", text);
     ASSERT_FALSE(config.ok()) << c.to;
     EXPECT_THAT(std::string(config.status().message()), testing::HasSubstr(c.error));
+  }
+}
+
+std::string WithKafka(const std::string& kafka) {
+  std::string text = kGood;
+  const std::string_view streams = "streams: {posts_partitions: 4, ";
+  text.replace(text.find(streams), streams.size(),
+               "streams: {posts_partitions: 4, kafka: {" + kafka + "}, ");
+  return text;
+}
+
+class KafkaConfigTest : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return folder_.path() + "/" + name; }
+  absl::StatusOr<Config> Parse(const std::string& kafka) const {
+    return ParseConfig(path("keng.yaml"), WithKafka(kafka));
+  }
+  const base::TemporaryFolder folder_{"keng-config"};
+};
+
+TEST_F(KafkaConfigTest, IsOffByDefaultAndHasDefaults) {
+  EXPECT_EQ(ParseConfig("keng.yaml", kGood)->streams.kafka.bootstrap, "");
+  const auto config = Parse("bootstrap: \"a:9092,b:9092\"");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const KafkaConfig& kafka = config->streams.kafka;
+  EXPECT_EQ(kafka.bootstrap, "a:9092,b:9092");
+  EXPECT_EQ(kafka.prefix, "keng.");
+  EXPECT_NE(kafka.instance, "") << "the host's name";
+  EXPECT_EQ(kafka.replication, 1);
+  EXPECT_EQ(kafka.min_insync_replicas, 1);
+}
+
+TEST_F(KafkaConfigTest, TakesSettingsAndSecretsFromElsewhere) {
+  std::ofstream(path("password")) << "from a file\n";
+  ASSERT_EQ(setenv("KENG_CONFIG_TEST_KEY", "from the environment", 1), 0);
+  const auto config = Parse(
+      "bootstrap: \"a:1\", instance: i7, prefix: x., replication: 3, min_insync_replicas: 2, "
+      "settings: {sasl.mechanism: PLAIN, sasl.password_file: password, "
+      "ssl.key.password_env: KENG_CONFIG_TEST_KEY}, producer: {linger.ms: 7}, "
+      "consumer: {fetch.wait.max.ms: 9}");
+  unsetenv("KENG_CONFIG_TEST_KEY");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const KafkaConfig& kafka = config->streams.kafka;
+  EXPECT_EQ(kafka.instance, "i7");
+  EXPECT_EQ(kafka.prefix, "x.");
+  EXPECT_EQ(kafka.replication, 3);
+  EXPECT_EQ(kafka.min_insync_replicas, 2);
+  EXPECT_THAT(kafka.settings,
+              testing::ElementsAre(testing::Pair("sasl.mechanism", "PLAIN"),
+                                   testing::Pair("sasl.password", "from a file"),
+                                   testing::Pair("ssl.key.password", "from the environment")));
+  EXPECT_THAT(kafka.producer, testing::ElementsAre(testing::Pair("linger.ms", "7")));
+  EXPECT_THAT(kafka.consumer, testing::ElementsAre(testing::Pair("fetch.wait.max.ms", "9")));
+}
+
+TEST_F(KafkaConfigTest, NamesEachProblemAndNoSecret) {
+  struct Case {
+    const char* kafka;
+    const char* error;
+  };
+  const Case cases[] = {
+      {"prefix: x.", "streams.kafka needs bootstrap"},
+      {"bootstrap: a, replication: 2, min_insync_replicas: 3",
+       "min_insync_replicas is 3 and replication is 2; no write would ever be acknowledged"},
+      {"bootstrap: a, settings: {sasl.password: hunter2}",
+       "sasl.password is a secret and must not stand here; write sasl.password_file: PATH or"},
+      {"bootstrap: a, settings: {ssl.key.pem: hunter2}", "ssl.key.pem is a secret"},
+      {"bootstrap: a, producer: {sasl.oauthbearer.client.secret: hunter2}", "is a secret"},
+      {"bootstrap: a, settings: {sasl.password_file: not-there}", "not-there\" cannot be read"},
+      {"bootstrap: a, settings: {sasl.password_env: KENG_NOT_SET}",
+       "the environment variable KENG_NOT_SET is not set; it holds sasl.password"},
+      {"bootstrap: a, settings: [x]", "settings is no map"},
+      {"bootstrap: a, settings: {acks: [x]}", "acks is no single value"},
+      {"bootstrap: a, brokers: b", "unknown key \"brokers\" in streams.kafka"},
+  };
+  for (const Case& c : cases) {
+    const auto config = Parse(c.kafka);
+    ASSERT_FALSE(config.ok()) << c.kafka;
+    EXPECT_THAT(std::string(config.status().message()), testing::HasSubstr(c.error));
+    EXPECT_THAT(std::string(config.status().message()),
+                testing::Not(testing::HasSubstr("hunter2")));
   }
 }
 

@@ -13,20 +13,53 @@ namespace {
 
 constexpr size_t kReadBytes = size_t{4} << 20;
 
+// The length of the UTF-8 sequence (RFC 3629) at the front of `text`; 0 when there is none.
+size_t SequenceLength(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const size_t length = first < 0x80                    ? 1
+                        : first >= 0xC2 && first < 0xE0 ? 2
+                        : first >= 0xE0 && first < 0xF0 ? 3
+                        : first >= 0xF0 && first < 0xF5 ? 4
+                                                        : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  const bool no_character =
+      (first == 0xED && byte(1) >= 0xA0) || (first == 0xF4 && byte(1) >= 0x90);
+  return overlong || no_character ? 0 : length;
+}
+
+// Rows of `state` and chunks of rules are bytes: what is no UTF-8 becomes U+FFFD, so that every
+// line is JSON.
+void AppendReadable(std::string_view bytes, std::string& out) {
+  std::string text;
+  text.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const size_t length = SequenceLength(bytes);
+    text.append(length == 0 ? "\xEF\xBF\xBD" : bytes.substr(0, length));
+    bytes.remove_prefix(std::max<size_t>(length, 1));
+  }
+  base::AppendJsonString(text, out);
+}
+
 void AppendLine(const stream::RecordBatch& batch, const stream::Record& record, std::string& out) {
   base::StrAppend(&out, R"({"stream":")", stream::StreamName(batch.stream()), R"(","partition":)",
                   batch.partition(), R"(,"offset":)", record.offset, R"(,"time":")");
   ingest::AppendRfc3339(record.time, out);
   out.append(R"(","key":)");
-  base::AppendJsonString(record.key, out);
+  AppendReadable(record.key, out);
   out.append(R"(,"value":)");
-  // Values are JSON objects; anything else is shown as text.
+  // Values that keng writes are JSON objects or bytes; what others wrote to the intake may be
+  // anything.
   if (record.tombstone) {
     out.append("null");
-  } else if (record.value.starts_with('{')) {
+  } else if (record.value.starts_with('{') && batch.stream() != stream::StreamId::kIntake) {
     out.append(record.value);
   } else {
-    base::AppendJsonString(record.value, out);
+    AppendReadable(record.value, out);
   }
   out.append("}\n");
 }

@@ -2,8 +2,11 @@
 #define KENG_APP_TAP_H_
 
 // `keng tap STREAM`: the records of a stream as JSON lines, newest last:
-// {"stream","partition","offset","time","key", "value"} (a tombstone has "value": null). Reads
-// beside everything else and holds nothing back.
+// {"stream","partition","offset","time","key", "value"} (a tombstone has "value": null; what is no
+// JSON object is a string, and what is no UTF-8 in it U+FFFD). Reads beside everything else and
+// holds nothing back.
+//
+// Tests: app/tap_test.cc.
 
 #include <cstdint>
 #include <map>

@@ -87,7 +87,7 @@ absl::Status WorkerSlots::Tend() {
       CloseSlot(*slot);
       slot->closed_at = absl::Now();
     }
-    if (absl::Now() - slot->closed_at < kReopenAfter) continue;
+    if (absl::Now() - slot->closed_at < parts_.reopen_after) continue;
     const absl::Status opened = OpenSlot(key, *slot);
     if (opened.ok()) continue;
     slot->closed_at = absl::Now();

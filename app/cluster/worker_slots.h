@@ -33,15 +33,17 @@ class SlotWorker {
 
 class WorkerSlots {
  public:
+  // How long a worker that was shut out stays closed at least.
+  static constexpr absl::Duration kReopenAfter = absl::Seconds(3);
+
   struct Parts {
     std::string prefix;  // of thread names: "filter-"
     std::function<absl::StatusOr<std::unique_ptr<SlotWorker>>(const std::string& key)> open;
     // A worker met an error that ends the process.
     std::function<void(const std::string& stage, const absl::Status& status)> on_failure;
     base::Metrics* metrics;
+    absl::Duration reopen_after = kReopenAfter;
   };
-  // How long a worker that was shut out stays closed at least.
-  static constexpr absl::Duration kReopenAfter = absl::Seconds(3);
 
   explicit WorkerSlots(Parts parts);
   ~WorkerSlots();

@@ -1,0 +1,195 @@
+#include "app/cluster/worker_slots.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "base/check.h"
+
+namespace keng::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr absl::Duration kReopenAfter = absl::Milliseconds(20);
+
+// What the workers of a test do, by key, and what became of them.
+struct Plan {
+  base::Mutex mutex;
+  std::map<std::string, absl::StatusOr<int64_t>> steps ABSL_GUARDED_BY(mutex);
+  std::map<std::string, absl::Status> opens ABSL_GUARDED_BY(mutex);
+  std::set<std::string> finished ABSL_GUARDED_BY(mutex);
+  std::map<std::string, int> opened ABSL_GUARDED_BY(mutex);
+  std::vector<std::string> ended ABSL_GUARDED_BY(mutex);
+  std::vector<std::string> failures ABSL_GUARDED_BY(mutex);
+
+  void Steps(const std::string& key, absl::StatusOr<int64_t> what) {
+    base::MutexLock lock(mutex);
+    steps.insert_or_assign(key, std::move(what));
+  }
+  void Opens(const std::string& key, absl::Status status) {
+    base::MutexLock lock(mutex);
+    opens[key] = std::move(status);
+  }
+  int times_opened(const std::string& key) {
+    base::MutexLock lock(mutex);
+    return opened[key];
+  }
+};
+
+class PlannedWorker final : public SlotWorker {
+ public:
+  PlannedWorker(Plan& plan, std::string key) : plan_(plan), key_(std::move(key)) {}
+  ~PlannedWorker() override { Note(" destroyed"); }
+  absl::StatusOr<int64_t> Step() override {
+    KENG_CHECK(!closed_, "a step after Close()");
+    std::this_thread::yield();
+    base::MutexLock lock(plan_.mutex);
+    const auto found = plan_.steps.find(key_);
+    return found == plan_.steps.end() ? absl::StatusOr<int64_t>(1) : found->second;
+  }
+  bool finished() const override {
+    base::MutexLock lock(plan_.mutex);
+    return plan_.finished.contains(key_);
+  }
+  void Wake() override {}
+  void Close() override {
+    closed_ = true;
+    Note(" closed");
+  }
+
+ private:
+  void Note(const std::string& what) {
+    base::MutexLock lock(plan_.mutex);
+    plan_.ended.push_back(key_ + what);
+  }
+  Plan& plan_;
+  const std::string key_;
+  std::atomic<bool> closed_{false};
+};
+
+class WorkerSlotsTest : public testing::Test {
+ protected:
+  template <typename Holds>
+  void WaitUntil(Holds holds) {
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (!holds()) {
+      ASSERT_LT(absl::Now(), end);
+      std::this_thread::yield();
+    }
+  }
+
+  Plan plan_;
+  base::Metrics metrics_;
+  WorkerSlots slots_{
+      {.prefix = "work",
+       .open = [this](const std::string& key) -> absl::StatusOr<std::unique_ptr<SlotWorker>> {
+         base::MutexLock lock(plan_.mutex);
+         ++plan_.opened[key];
+         if (const auto found = plan_.opens.find(key);
+             found != plan_.opens.end() && !found->second.ok())
+           return found->second;
+         return std::make_unique<PlannedWorker>(plan_, key);
+       },
+       .on_failure =
+           [this](const std::string& stage, const absl::Status& status) {
+             base::MutexLock lock(plan_.mutex);
+             plan_.failures.push_back(stage + ": " + std::string(status.message()));
+           },
+       .metrics = &metrics_,
+       .reopen_after = kReopenAfter}};
+};
+
+TEST_F(WorkerSlotsTest, WhatIsOpenStaysAndWhatIsMissingIsOpened) {
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  plan_.Opens("2", absl::UnavailableError("not now"));
+  EXPECT_TRUE(absl::IsUnavailable(slots_.Open({"0", "1", "2"})));
+  plan_.Opens("2", absl::OkStatus());
+  ASSERT_TRUE(slots_.Open({"0", "1", "2"}).ok());
+  EXPECT_EQ(plan_.times_opened("0"), 1);
+  EXPECT_EQ(plan_.times_opened("1"), 1);
+  EXPECT_EQ(plan_.times_opened("2"), 2);
+  slots_.CloseAll();
+  base::MutexLock lock(plan_.mutex);
+  EXPECT_THAT(plan_.ended, ElementsAre("0 closed", "0 destroyed", "1 closed", "1 destroyed",
+                                       "2 closed", "2 destroyed"));
+}
+
+TEST_F(WorkerSlotsTest, AWorkerThatIsShutOutIsClosedAndOpenedAfterAPause) {
+  plan_.Steps("0", absl::AbortedError("another owner"));
+  ASSERT_TRUE(slots_.Open({"0", "1"}).ok());
+  WaitUntil([&] { return !slots_.trouble().empty(); });
+  EXPECT_THAT(slots_.trouble(), ElementsAre(HasSubstr("work-0: shut out")));
+  plan_.Steps("0", 1);
+  const absl::Time closed = absl::Now();
+  ASSERT_TRUE(slots_.Tend().ok());
+  {
+    base::MutexLock lock(plan_.mutex);
+    EXPECT_THAT(plan_.ended, ElementsAre("0 closed", "0 destroyed"));
+    EXPECT_THAT(plan_.failures, IsEmpty()) << "nothing that ends the process";
+  }
+  EXPECT_EQ(plan_.times_opened("0"), 1);
+  // Still shut out when it is opened: another pause.
+  plan_.Opens("0", absl::AbortedError("another owner"));
+  WaitUntil([&] { return slots_.Tend().ok() && plan_.times_opened("0") == 2; });
+  EXPECT_GE(absl::Now() - closed, kReopenAfter);
+  plan_.Opens("0", absl::OkStatus());
+  WaitUntil([&] { return slots_.Tend().ok() && plan_.times_opened("0") == 3; });
+  EXPECT_GE(absl::Now() - closed, 2 * kReopenAfter);
+  EXPECT_THAT(slots_.trouble(), IsEmpty());
+  EXPECT_EQ(plan_.times_opened("1"), 1);
+}
+
+TEST_F(WorkerSlotsTest, OtherErrorsAreReportedAndEndTheWorker) {
+  plan_.Steps("0", absl::DataLossError("damaged"));
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  WaitUntil([&] {
+    base::MutexLock lock(plan_.mutex);
+    return !plan_.failures.empty();
+  });
+  {
+    base::MutexLock lock(plan_.mutex);
+    EXPECT_THAT(plan_.failures, ElementsAre("work-0: damaged"));
+  }
+  EXPECT_THAT(slots_.trouble(), ElementsAre("work-0: damaged"));
+  ASSERT_TRUE(slots_.Tend().ok());
+  EXPECT_EQ(plan_.times_opened("0"), 1) << "it is not opened again";
+}
+
+TEST_F(WorkerSlotsTest, ARefusedStepIsRepeatedByItsThread) {
+  plan_.Steps("0", absl::UnavailableError("no broker"));
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  WaitUntil([&] { return !slots_.trouble().empty(); });
+  EXPECT_THAT(slots_.trouble(), ElementsAre("work-0: no broker"));
+  EXPECT_FALSE(slots_.idle());
+  plan_.Steps("0", 0);
+  WaitUntil([&] { return slots_.trouble().empty() && slots_.idle(); });
+}
+
+TEST_F(WorkerSlotsTest, IsIdleAndFinishedWhenAllAre) {
+  plan_.Steps("0", 1);
+  plan_.Steps("1", 0);
+  ASSERT_TRUE(slots_.Open({"0", "1"}).ok());
+  EXPECT_FALSE(slots_.idle());
+  EXPECT_FALSE(slots_.all_finished());
+  plan_.Steps("0", 0);
+  WaitUntil([&] { return slots_.idle(); });
+  EXPECT_FALSE(slots_.all_finished());
+  {
+    base::MutexLock lock(plan_.mutex);
+    plan_.finished = {"0", "1"};
+  }
+  WaitUntil([&] { return slots_.all_finished(); });
+  EXPECT_TRUE(slots_.idle());
+}
+
+}  // namespace
+}  // namespace keng::app
