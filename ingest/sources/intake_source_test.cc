@@ -144,8 +144,10 @@ TEST_F(IntakeSourceTest, TheResumePointCounts) {
   back.Commit("ingest", StreamId::kIntake, 0, 0);
   ASSERT_TRUE(streams_.Write(back).ok());
   Open();
+  Write({{KeyOf(0), PostLine("x:3", "a")}});
   RunAll();
-  EXPECT_EQ(Counters().lines, 2);
+  EXPECT_EQ(Counters().lines, 3);
+  EXPECT_EQ(Counters().duplicate, 0);
 }
 
 TEST_F(IntakeSourceTest, ARefusedBatchIsWrittenLaterAndOnce) {
