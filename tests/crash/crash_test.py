@@ -15,7 +15,6 @@ import collections
 import json
 import pathlib
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -26,16 +25,7 @@ sys.path.insert(0, str(HERE.parent / "testkit"))
 
 import stories  # noqa: E402
 from keng_process import ROOT, Failure, Keng, Receiver  # noqa: E402
-
-def wards():
-    """Code and full name of every unit of today, from the gazetteer."""
-    found = []
-    for line in (ROOT / "rules/places/an_giang.yaml").read_text().splitlines():
-        match = re.search(r'code: "(\d{5})", type: ([^,]+), name: ([^,}]+)', line)
-        if match:
-            found.append((match.group(1), f"{match.group(2)} {match.group(3).strip()}"))
-    return found
-
+from report_text import wards  # noqa: E402
 
 CHUNK_LINES = 600
 POINT_TRIES_MAX = 20

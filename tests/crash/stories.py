@@ -7,15 +7,14 @@ A story is a topic in a place: every report names one topic word and one ward, a
 random, so that no two texts are near-duplicates and the place alone decides. The model shares no code with keng.
 """
 import json
+import pathlib
 import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "testkit"))
+from report_text import filler, report  # noqa: E402
 
 TOPICS = {"flooding": "ngập lút bánh", "road-damage": "ổ voi giữa lộ", "rubbish": "rác chất đống"}
-ONSETS = "b ch d g h kh l m n ng ph s t th tr v x".split()
-RIMES = "a an anh ao e em eo i im in iu o oi om on u un uon y yen".split()
-
-
-def filler(rng, count):
-    return " ".join(rng.choice(ONSETS) + rng.choice(RIMES) for _ in range(count))
 
 
 class Story:
@@ -23,7 +22,7 @@ class Story:
         self.topic, self.ward_code, self.ward_name = topic, ward_code, ward_name
 
     def text(self, rng):
-        return (f"{filler(rng, 12)}, {TOPICS[self.topic]} ở {self.ward_name}, An Giang. {filler(rng, 18)}")
+        return report(rng, TOPICS[self.topic], self.ward_name)
 
 
 class Input:
