@@ -465,6 +465,14 @@ class KafkaCluster:
         """Node ids in the order of the partitions; -1 for a partition without."""
         return [one.leader for one in wire.metadata(self.any_port())[1].get(topic, [])]
 
+    def groups(self):
+        """{group: (state, [wire.Member])} of the consumer groups, as the living coordinators see them."""
+        found = {}
+        for node in self.alive():
+            port = self.internal_ports[node]
+            found |= {name: wire.describe_group(port, name) for name in wire.list_groups(port)}
+        return found
+
     def move_leaders(self, topics=None, deadline_s=30):
         """Gives each partition of `topics` (default: all that are not Kafka's own) another leader: the next of its
         replicas that is in sync and runs. Returns {(topic, partition): (old, new)} of those that moved, which lacks the

@@ -67,6 +67,20 @@ class OneNode(unittest.TestCase):
             folder = kafka.folder
         self.assertFalse(folder.exists())
 
+    def test_the_members_of_a_group_and_what_they_hold(self):
+        with KafkaCluster() as kafka:
+            kafka.create_topic("posts", partitions=3)
+            self.assertEqual(kafka.groups(), {})
+            settings = [f"bootstrap.servers={kafka.bootstrap}", "group.instance.id=one", "session.timeout.ms=1000"]
+            with subprocess.Popen(["kcat", "-G", "readers", *(word for one in settings for word in ("-X", one)), "posts"],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as reader:
+                def held():
+                    _, members = kafka.groups().get("readers", ("", []))
+                    return {one.instance: [partition for _, partition in one.partitions] for one in members}
+                kafka.wait_until("assigned", lambda: held() == {"one": [0, 1, 2]}, 30)
+                reader.kill()
+            kafka.wait_until("gone", lambda: kafka.groups()["readers"] == ("Empty", []), 30)
+
     def test_large_records_pass_and_topics_are_made_by_hand(self):
         with KafkaCluster() as kafka:
             config = kafka.client_config() | {"message.max.bytes": "20000000"}

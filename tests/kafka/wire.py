@@ -1,8 +1,9 @@
 """The few requests of Kafka's protocol that the test kit needs to run a cluster: who is alive, who leads, make a topic,
-move a leader. Blocking, without a client library and without a JVM, each over a connection of its own. Loopback, plaintext.
+move a leader, who is in which group. Blocking, without a client library and without a JVM, each over a connection of its
+own. Loopback, plaintext.
 
 Field layouts: https://kafka.apache.org/protocol (Metadata 1, FindCoordinator 0, CreateTopics 1, DeleteTopics 1,
-ElectLeaders 1, AlterPartitionReassignments 0, of which only the last has compact fields).
+ListGroups 0, DescribeGroups 4, ElectLeaders 1, AlterPartitionReassignments 0, of which only the last has compact fields).
 """
 import dataclasses
 import socket
@@ -196,3 +197,48 @@ def elect_preferred(port, wanted, timeout_s=30):
             if code not in (0, UNCHANGED):
                 failed[name, index] = code
     return failed
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    member_id: str
+    instance: str  # group.instance.id, "" for none
+    partitions: tuple  # (topic, partition), as assigned; () while the group is not stable
+
+
+def list_groups(port, timeout_s=10):
+    """The names of the groups that the broker at `port` coordinates."""
+    reader = ask(port, 16, 0, b"", timeout_s)
+    code = reader.take("h")
+    if code != 0:
+        raise WireError(f"no list of groups: error {code}")
+    return [name for name, _ in reader.array(lambda: (reader.string(), reader.string()))]
+
+
+def assignment(data):
+    """The partitions of a member, from what the group's leader wrote for it (ConsumerProtocolAssignment 0)."""
+    if not data:
+        return ()
+    reader = Reader(data)
+    reader.take("h")
+    topics = reader.array(lambda: (reader.string(), reader.array(lambda: reader.take("i"))))
+    return tuple(sorted((topic, partition) for topic, partitions in topics for partition in partitions))
+
+
+def describe_group(port, group, timeout_s=10):
+    """(state, [Member]) of a group. The broker at `port` coordinates it."""
+    reader = ask(port, 15, 4, array([string(group)]) + b"\0", timeout_s)
+    reader.take("i")  # throttled for so long
+
+    def member():
+        member_id, instance = reader.string(), reader.string()
+        reader.string(), reader.string()  # client id and host
+        reader.bytes(max(0, reader.take("i")))
+        return Member(member_id, instance or "", assignment(reader.bytes(max(0, reader.take("i")))))
+
+    reader.take("i")  # one group
+    code, _, state = reader.take("h"), reader.string(), reader.string()
+    reader.string(), reader.string()
+    if code != 0:
+        raise WireError(f"group {group} is not described: error {code}")
+    return state, sorted(reader.array(member), key=lambda one: (one.instance, one.member_id))
