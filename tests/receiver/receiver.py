@@ -2,9 +2,11 @@
 """A webhook receiver for the tutorial and the tests: checks the Standard Webhooks signature of each delivery and writes the
 accepted body to a file, synced before it answers, so that what it has said yes to is never lost.
 
-usage: receiver.py --port 8099 --secret whsec_... --out received.jsonl [--fail 500|429|stall --every N]
+usage: receiver.py --port 8099 --secret whsec_... --out received.jsonl [--fail 500|429|stall --every N] [--mode-file F]
 
 --fail makes every N-th request fail: a 500, a 429 with Retry-After: 1, or no answer at all.
+--mode-file names a file that is read at each request: while it holds one of these words every request fails so, with
+`slow` it is answered well after two seconds, and while it is empty or missing all is well.
 A delivery that comes again is written again, with the same id: a receiver of its own tells repeats by the id.
 """
 import argparse
@@ -19,6 +21,7 @@ import threading
 import time
 
 TOLERANCE_S = 300
+SLOW_S = 2
 
 
 def signature(secret, identity, timestamp, body):
@@ -52,12 +55,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(400, "the timestamp is out of tolerance\n")
         with server.lock:
             server.requests += 1
-            fails = server.fail and server.requests % server.every == 0
-        if fails:
-            print(f"failing {identity}: {server.fail}", file=sys.stderr, flush=True)
-            if server.fail == "stall":
-                time.sleep(3600)
-            return self.answer(int(server.fail), "as asked\n", [("Retry-After", "1")] if server.fail == "429" else [])
+            mode = server.fail if server.fail and server.requests % server.every == 0 else server.mode()
+        if mode:
+            print(f"failing {identity}: {mode}", file=sys.stderr, flush=True)
+        if mode == "stall":
+            while server.fail or server.mode() == "stall":
+                time.sleep(0.1)
+            self.close_connection = True
+            return None
+        if mode == "slow":
+            time.sleep(SLOW_S)
+        elif mode:
+            return self.answer(int(mode), "as asked\n", [("Retry-After", "1")] if mode == "429" else [])
         event = json.loads(body)
         if event.get("id") != identity:
             return self.answer(400, "webhook-id is not the event's id\n")
@@ -71,6 +80,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def mode(self):
+        try:
+            with open(self.mode_file) as given:
+                return given.read().strip()
+        except (OSError, TypeError):
+            return ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
@@ -78,12 +98,12 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--fail", choices=["500", "429", "stall"])
     parser.add_argument("--every", type=int, default=3)
+    parser.add_argument("--mode-file")
     parser.add_argument("--any-time", action="store_true", help="take timestamps of a clock that is not ours")
     args = parser.parse_args()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", args.port), Handler)
     server.secret, server.fail, server.every, server.requests = args.secret, args.fail, args.every, 0
-    server.tolerance = not args.any_time
+    server.tolerance, server.mode_file = not args.any_time, args.mode_file
     server.lock = threading.Lock()
     server.out = open(args.out, "ab")
     print(f"listening on 127.0.0.1:{args.port}", flush=True)

@@ -29,19 +29,25 @@ class Receiver:
     """The webhook receiver of tests/receiver: checks signatures and writes each accepted alert durably."""
 
     def __init__(self, folder, *more):
+        self.folder, self.more = folder, more
         self.port = free_port()
         self.out = folder / "received.jsonl"
-        with open(folder / "receiver.log", "a") as log:
+        self.log = folder / "receiver.log"
+        self.start()
+
+    def start(self):
+        """Also again, with the same port and file, after its process has ended."""
+        with open(self.log, "a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "tests/receiver/receiver.py"), "--port", str(self.port), "--secret", SECRET,
-                 "--out", str(self.out), *more], stdout=subprocess.DEVNULL, stderr=log)
+                 "--out", str(self.out), *self.more], stdout=subprocess.DEVNULL, stderr=log)
         end = time.monotonic() + 20
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
-        raise Failure(f"the receiver does not listen; see {folder}/receiver.log")
+        raise Failure(f"the receiver does not listen; see {self.log}")
 
     def alerts(self):
         return [json.loads(line) for line in self.out.read_text().splitlines()] if self.out.exists() else []
