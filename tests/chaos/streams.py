@@ -1,0 +1,86 @@
+"""What stands in the streams, read with kcat, so that nothing of keng is in between."""
+import collections
+import json
+import subprocess
+
+from keng_process import Failure
+from line import POSTS_PARTITIONS, PREFIX
+
+READ_S = 300
+SEPARATOR = "\x1f"
+
+
+class Record(collections.namedtuple("Record", "partition offset key value")):
+    """`value` is None for a tombstone."""
+    __slots__ = ()
+
+
+def read(line, stream):
+    """All records that are there, in the order of each partition."""
+    done = subprocess.run(
+        ["kcat", "-C", "-E", "-b", line.cluster.bootstrap, "-t", PREFIX + stream, "-o", "beginning", "-e", "-q",
+         "-X", "check.crcs=true", "-f", SEPARATOR.join(["%p", "%o", "%S", "%k", "%s"]) + "\n"],
+        capture_output=True, timeout=READ_S)
+    if done.returncode != 0:
+        raise Failure(f"kcat could not read {stream}: {done.stderr.decode()[-1000:]}")
+    records = []
+    for text in done.stdout.decode(errors="replace").split("\n")[:-1]:
+        partition, offset, size, key, value = text.split(SEPARATOR, 4)
+        records.append(Record(int(partition), int(offset), key, None if int(size) < 0 else value))
+    return records
+
+
+class Posts:
+    """`posts`: one record a state that was stored, of which compaction keeps the newest of each id."""
+
+    def __init__(self, line):
+        records = read(line, "posts")
+        ends = {record.partition: record.offset + 1 for record in records}
+        self.appended = sum(ends.values())
+        self.newest = {record.key: record for record in records}
+        self.partitions = POSTS_PARTITIONS
+
+    def state(self, identity):
+        """The newest record as an object; {} when there is none or a tombstone."""
+        record = self.newest.get(identity)
+        return json.loads(record.value) if record is not None and record.value else {}
+
+
+class Texts:
+    """`texts`: the newest record of each id."""
+
+    def __init__(self, line):
+        self.newest = {record.key: record for record in read(line, "texts")}
+
+    def text(self, identity):
+        record = self.newest.get(identity)
+        return json.loads(record.value)["text"] if record is not None and record.value else None
+
+
+class Inbox:
+    """`inbox`: how many records of each type, and who owned it."""
+
+    def __init__(self, line):
+        self.types = collections.Counter()
+        self.hits = collections.Counter()  # (post, rule, version) -> records
+        self.epochs = {}                   # epoch -> owner, in the order in which they came
+        for record in read(line, "inbox"):
+            value = json.loads(record.value)
+            self.types[value["type"]] += 1
+            if value["type"] == "hit":
+                self.hits[value["post"], value["rule"], value.get("version", "")] += 1
+            elif value["type"] == "epoch":
+                self.epochs.setdefault(value["epoch"], value.get("owner", ""))
+
+    @property
+    def takeovers(self):
+        return len(self.epochs)
+
+
+def source_counters(line):
+    """Source -> its newest record in `control`."""
+    found = {}
+    for record in read(line, "control"):
+        if record.key.startswith("ingest/") and record.value:
+            found[record.key.removeprefix("ingest/")] = json.loads(record.value)
+    return found
