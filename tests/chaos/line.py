@@ -213,7 +213,8 @@ class Line:
         self.config.write_text(config(control, self))
         self.command("keys", "make")
         self.command("topics", "create")
-        self.command("topics", "check")
+        # All brokers learn of them within moments.
+        self.wait("the topics are there", lambda: self.command("topics", "check", check="").returncode == 0, 30)
         for stage, count in COUNTS.items():
             for index in range(1, count + 1):
                 self.add(stage, f"{stage}-{index}")
@@ -294,7 +295,7 @@ class Line:
         except subprocess.TimeoutExpired:
             raise Failure(f"keng {' '.join(words)} took longer than {COMMAND_S} s") from None
         if check and done.returncode != 0:
-            raise Failure(f"keng {' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}")
+            raise Failure(f"keng {' '.join(words)} ended with {done.returncode}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
         return done
 
     def status(self):

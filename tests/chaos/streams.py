@@ -7,7 +7,6 @@ from keng_process import Failure
 from line import POSTS_PARTITIONS, PREFIX
 
 READ_S = 300
-SEPARATOR = "\x1f"
 
 
 class Record(collections.namedtuple("Record", "partition offset key value")):
@@ -19,14 +18,17 @@ def read(line, stream):
     """All records that are there, in the order of each partition."""
     done = subprocess.run(
         ["kcat", "-C", "-E", "-b", line.cluster.bootstrap, "-t", PREFIX + stream, "-o", "beginning", "-e", "-q",
-         "-X", "check.crcs=true", "-f", SEPARATOR.join(["%p", "%o", "%S", "%k", "%s"]) + "\n"],
-        capture_output=True, timeout=READ_S)
+         "-X", "check.crcs=true", "-f", "%p %o %K %S\n%k%s"], capture_output=True, timeout=READ_S)
     if done.returncode != 0:
         raise Failure(f"kcat could not read {stream}: {done.stderr.decode()[-1000:]}")
-    records = []
-    for text in done.stdout.decode(errors="replace").split("\n")[:-1]:
-        partition, offset, size, key, value = text.split(SEPARATOR, 4)
-        records.append(Record(int(partition), int(offset), key, None if int(size) < 0 else value))
+    records, data, at = [], done.stdout, 0
+    while at < len(data):
+        head = data.index(b"\n", at)
+        partition, offset, key_size, size = map(int, data[at:head].split())
+        value_at = head + 1 + max(0, key_size)
+        at = value_at + max(0, size)
+        records.append(Record(partition, offset, data[head + 1:value_at].decode(errors="replace"),
+                              None if size < 0 else data[value_at:at].decode(errors="replace")))
     return records
 
 
