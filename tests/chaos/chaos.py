@@ -2,7 +2,8 @@
 """The fault suite: runs the whole line over three real brokers, injects faults drawn from a seed while posts come in, and
 then checks against a model that nothing was lost, doubled or left over (README.md here).
 
-usage: chaos.py --keng build/release/keng [--seed 1] [--faults 100] [--minutes M] [--keep] [--plan]
+usage: chaos.py --keng build/release/keng [--seed 1] [--faults 100] [--minutes M] [--kinds A,B]
+                [--keep] [--plan]
 Prints a line a step and the figures last; exit status 0 only when every fault has shown and all checks hold. --plan prints
 the steps and a digest of the input and does nothing. Talks to loopback only and ends only processes that it started.
 """
@@ -11,6 +12,7 @@ import collections
 import hashlib
 import json
 import pathlib
+import resource
 import shutil
 import sys
 import tempfile
@@ -201,14 +203,21 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--minutes", type=float, help="fail when it takes longer (default: 10 and half a one a fault)")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="only faults of these kinds")
     parser.add_argument("--keep", action="store_true", help="keep the folder also when all is well")
     parser.add_argument("--plan", action="store_true", help="print what would be done")
     args = parser.parse_args()
-    steps = schedule.make(args.seed, args.faults)
+    kinds = args.kinds.split(",")
+    if set(kinds) - set(KINDS):
+        parser.error(f"kinds are {', '.join(KINDS)}")
+    steps = schedule.make(args.seed, args.faults, kinds)
     if args.plan:
         plan(args.seed, steps)
         return 0
     no_disks = own_namespace()
+    # Whoever crashes leaves a core in its folder, where the system writes them to the working one.
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="keng-chaos-"))
     print(f"seed {args.seed}, {args.faults} faults, in {folder}", flush=True)
     if no_disks:

@@ -447,7 +447,8 @@ class ReceiverKill(ReceiverFault):
 # --- the disk ---
 
 class DiskFull(Fault):
-    """The disk of the inbox's owner has no byte left, however its files shrink and grow meanwhile."""
+    """The disk of the inbox's owner has no byte left, however its files shrink and grow meanwhile. Its files have room
+    inside for a while, so it is also started again: to open its state it must write."""
     weight, hold = 2, (1.0, 3.0)
     touches = frozenset({"process", "groups", "net", "broker"})
 
@@ -456,15 +457,14 @@ class DiskFull(Fault):
 
     def begin(self, line):
         self.process = line.owner()
-        self.before = self.refused()
         self.refusals_of_disk = 0
         self.path = self.process.disk() / "filler"
         self.filler = open(self.path, "ab", buffering=0)
         self.tend(line)
-
-    def refused(self):
-        metrics = self.process.metrics()
-        return {name: metrics.get(name, 0) for name in REFUSALS}
+        self.process.kill()
+        line.deaths["alert"] += 1
+        self.tend(line)
+        self.process.start()
 
     def tend(self, line):
         try:
@@ -484,8 +484,8 @@ class DiskFull(Fault):
 
         def met():
             self.tend(line)
-            now = self.refused()
-            return [name for name in REFUSALS if now[name] > self.before[name]]
+            metrics = self.process.metrics()
+            return [name for name in REFUSALS if metrics.get(name, 0) > 0]
         met = self.wait(line, f"{self.process.name} meets its full disk", met)
         return f"ENOSPC on the disk of {self.process.name}, which counted it in {met[0]}"
 

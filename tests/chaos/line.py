@@ -168,7 +168,8 @@ class Line:
         (folder / "secret").chmod(0o600)
         (folder / "sources").mkdir()
         self.cluster = KafkaCluster(BROKERS, folder=folder / "kafka", overrides={
-            "broker.session.timeout.ms": BROKER_SESSION_S * 1000, "group.min.session.timeout.ms": 1000})
+            "broker.session.timeout.ms": BROKER_SESSION_S * 1000, "group.min.session.timeout.ms": 1000},
+            loggers={"kafka.coordinator.group": "INFO"})
         self.proxies, self.receivers, self.processes, self.mounts = {}, {}, {}, []
         self.seed = seed
         self.extras_made = 0

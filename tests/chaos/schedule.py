@@ -32,13 +32,13 @@ def may_meet(one, other):
 
 
 class Deck:
-    def __init__(self, rng):
-        self.rng, self.cards = rng, list(KINDS)
+    def __init__(self, rng, kinds):
+        self.rng, self.kinds, self.cards = rng, kinds, list(kinds)
         rng.shuffle(self.cards)
 
     def fill(self):
         if not self.cards:
-            self.cards = [kind for kind, fault in KINDS.items() for _ in range(fault.weight)]
+            self.cards = [kind for kind in self.kinds for _ in range(KINDS[kind].weight)]
             self.rng.shuffle(self.cards)
 
     def draw(self):
@@ -54,10 +54,10 @@ class Deck:
         return None
 
 
-def make(seed, faults):
-    """Steps with `faults` faults in all."""
+def make(seed, faults, kinds=tuple(KINDS)):
+    """Steps with `faults` faults in all, of these kinds."""
     rng = random.Random(f"schedule/{seed}")
-    deck, steps, left = Deck(rng), [], faults
+    deck, steps, left = Deck(rng, kinds), [], faults
     while left > 0:
         kinds = [deck.draw()]
         if left > 1 and rng.random() < TWO_AT_ONCE:

@@ -127,11 +127,12 @@ class KafkaCluster:
     security   None, "ssl" (the server's certificate), "mtls" (the client's too) or "sasl_ssl" (SCRAM-SHA-256, also
                SCRAM-SHA-512 and PLAIN; `user` and `password`). `client_config()` has what a client needs.
     jvm        flags of the JVM in place of JVM.
+    loggers    {logger: level} of the brokers' logs over "only warnings".
 
     To be used from one thread at a time. Whatever waits raises KafkaFailure after its deadline in seconds.
     """
 
-    def __init__(self, nodes=1, folder=None, ports=None, overrides=None, security=None, jvm=JVM):
+    def __init__(self, nodes=1, folder=None, ports=None, overrides=None, security=None, jvm=JVM, loggers=None):
         if security not in SECURITY:
             raise ValueError(f"security is one of {list(SECURITY)}")
         if ports and len(ports) != nodes:
@@ -143,6 +144,7 @@ class KafkaCluster:
         self.overrides = dict(overrides or {})
         self.security = security
         self.jvm = list(jvm)
+        self.loggers = dict(loggers or {})
         self.advertised = {}
         self.processes = {}
         self.suspended = set()
@@ -284,7 +286,8 @@ class KafkaCluster:
         self.libs = jars.libs()
         self.archive_flags = self.choose_archive()
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "log4j.properties").write_text(LOG4J)
+        (self.folder / "log4j.properties").write_text(LOG4J + "".join(
+            f"log4j.logger.{logger}={level}\n" for logger, level in sorted(self.loggers.items())))
         if self.security:
             certificates.make(self.folder / "certificates")
         for node in self.ids:
