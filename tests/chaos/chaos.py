@@ -141,7 +141,7 @@ class Chaos:
         alerts = {name: len({alert["id"] for alert in receiver.alerts()})
                   for name, receiver in self.line.receivers.items()}
         print(f"==== {self.injected} faults, {sum(self.fired.values())} fired, {self.truth.lines_total()} lines, alerts "
-              f"{alerts}, deaths {dict(self.line.deaths)}, crashes {len(self.line.crashes)}, wrong {len(self.wrong)}, "
+              f"{alerts}, deaths {dict(self.line.deaths)}, given up at their start {dict(self.line.given_up)}, crashes {len(self.line.crashes)}, wrong {len(self.wrong)}, "
               f"{time.monotonic() - self.began:.0f} s", flush=True)
 
     # --- the end ---
@@ -163,6 +163,8 @@ class Chaos:
             self.wrong += checks.wrong
         except TROUBLE as failure:
             self.wrong.append(str(failure))
+        if self.line.given_up:
+            print(f"started again after they gave up at their start: {dict(self.line.given_up)}")
         self.wrong += self.line.crashes + self.line.told_after_stop
         self.report(checks)
 

@@ -199,8 +199,10 @@ class RebalanceStorm(Fault):
 
     def heal(self, line):
         for extra, end in zip(self.extras, self.ends):
-            if not extra.running():
+            if not extra.running() and not (extra.process.returncode == 1 and not extra.came_up()):
                 line.crashes.append(f"{extra.name} ended by itself with {extra.process.returncode}: {extra.log_tail()}")
+            elif not extra.running():
+                line.given_up[extra.name] += 1
             elif end == "kill":
                 extra.kill()
                 line.deaths[self.stage] += 1

@@ -91,17 +91,17 @@ class Process:
         self.config = self.folder / "keng.yaml"
         self.port = free_port()
         self.process = None
-        self.starts = 0
+        self.log_begin = 0
         self.wanted = "down"  # or "up": what it should be; a death while "up" is keng's own
 
     def start(self):
         self.config.write_text(config(self.folder, self.line))
         command = ["setpriv", "--pdeathsig", "KILL", str(self.line.keng), self.stage, "--config", str(self.config),
                    "--instance", self.name, "--metrics-listen", f"127.0.0.1:{self.port}"]
+        self.log_begin = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             cwd=self.folder)
-        self.starts += 1
         self.wanted = "up"
 
     def running(self):
@@ -150,11 +150,20 @@ class Process:
     def disk(self):
         return self.folder / "data"
 
-    def log_tail(self, lines=5):
+    def log_tail(self, lines=2, bytes_max=600):
+        """The end of what it has said since its last start."""
+        return "\n".join(self.said().splitlines()[-lines:])[-bytes_max:]
+
+    def said(self):
         try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+            with open(self.log, errors="replace") as log:
+                log.seek(self.log_begin)
+                return log.read()
         except OSError:
             return ""
+
+    def came_up(self):
+        return '"event":"keng.started"' in self.said()
 
 
 class Line:
@@ -176,6 +185,7 @@ class Line:
         self.lines_written = 0
         self.held = {}  # source -> lines kept back
         self.deaths = collections.Counter()  # of each stage, by the driver's hand
+        self.given_up = collections.Counter()  # starts that ended with status 1, by process
         self.crashes = []                    # processes that ended by themselves
         self.told_after_stop = []            # ordered stops that were none
 
@@ -324,11 +334,15 @@ class Line:
         return self.processes[self.wait("somebody owns the inbox", holds, deadline_s)[0]]
 
     def check_alive(self):
-        """Notes and starts again whoever ended by himself."""
+        """Starts again whoever ended by himself, as a supervisor would. That is a crash, unless the process gave up
+        with status 1 before it had started, which it may while the brokers are out of reach."""
         for process in self.processes.values():
             if process.wanted == "up" and not process.running():
                 status = process.process.returncode
-                self.crashes.append(f"{process.name} ended by itself with {status}: {process.log_tail()}")
+                if status == 1 and not process.came_up():
+                    self.given_up[process.name] += 1
+                else:
+                    self.crashes.append(f"{process.name} ended by itself with {status}: {process.log_tail()}")
                 process.start()
 
     # --- doing ---

@@ -10,6 +10,7 @@ Whatever order faults bring about, the same must come out, and the input is made
   - Every state of a post carries a version that grows with the time at which it was written. So a state that comes late,
     from a second owner of a source or from a zombie, is known to be old. (Without versions the order of arrival counts,
     which a fault may change.)
+  - Old states come again in their own source only. Of posts that never change the same line comes in other sources too.
 
 The same arguments give the same bytes. Shares no code with keng: even the partitioner is written from Kafka's definition.
 """
@@ -89,6 +90,7 @@ class Truth:
         self.changeable = []       # posts that may be deleted or edited
         self.going = collections.deque()  # (line of its source from which on, post): stories that go
         self.recent = [collections.deque(maxlen=RECENT) for _ in range(sources)]
+        self.settled = collections.deque(maxlen=RECENT)  # lines of posts that never change
         self.waiting = [collections.deque() for _ in range(sources)]  # lines that follow one another
         self.counts = [collections.Counter() for _ in range(sources)]  # lines, broken
         self.lines_made = self.ids_made = self.versions_made = 0
@@ -143,12 +145,12 @@ class Truth:
             return self.late_original(source)
         if roll < 0.10 and self.recent[source]:
             return source, self.rng.choice(self.recent[source])
-        if roll < 0.12 and self.recent[source]:
-            return self.rng.randrange(self.sources), self.rng.choice(self.recent[source])
+        if roll < 0.12 and self.settled:
+            return source, self.rng.choice(self.settled)
         if roll < 0.35 and self.stories:
             return self.report(source)
         post = self.new_post(source)
-        return source, self.state(post, filler(self.rng, 30))
+        return source, self.settle(self.state(post, filler(self.rng, 30)))
 
     def begin_story(self, goes):
         story = self.unborn.pop()
@@ -169,10 +171,11 @@ class Truth:
         if self.rng.random() < 0.5:
             post = self.new_post(story.source, story.partition)
             self.changeable.append(post)
-        else:
-            post = self.new_post(source)
+            post.story = story
+            return post.source, self.state(post, self.text_of(story))
+        post = self.new_post(source)
         post.story = story
-        return post.source, self.state(post, self.text_of(story))
+        return post.source, self.settle(self.state(post, self.text_of(story)))
 
     def late_original(self, source):
         """The edit of a post first and the post itself behind it. Either may be the report."""
@@ -184,6 +187,10 @@ class Truth:
         post.story = story if PHRASES[story.topic] in texts[1] else None
         self.waiting[source].append(original)
         return source, self.state(post, texts[1], edited="edited")
+
+    def settle(self, line):
+        self.settled.append(line)
+        return line
 
     def take_changeable(self):
         at = self.rng.randrange(len(self.changeable))
