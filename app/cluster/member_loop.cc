@@ -72,7 +72,11 @@ absl::StatusOr<int64_t> MemberLoop::Step(absl::Duration wait) {
       break;
   }
   if (gaining_) {
-    KENG_RETURN_IF_ERROR(host_.Gain(member_->partitions()));
+    const absl::Status gained = host_.Gain(member_->partitions());
+    // Somebody whom the group has given up, or who was given it since, has taken it meanwhile. Who
+    // of us is right the next Poll() says; until then it is tried again.
+    if (absl::IsAborted(gained)) return absl::UnavailableError(gained.message());
+    KENG_RETURN_IF_ERROR(gained);
     gaining_ = false;
     holding_ = true;
     held_ = static_cast<int>(member_->partitions().size());
