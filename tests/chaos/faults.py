@@ -21,8 +21,7 @@ from line import BROKER_SESSION_S, BROKERS, CHANNELS, COUNTS, SESSION_S, process
 
 DRAIN_S = 30   # for what a fault needs until it shows
 STAGES = tuple(COUNTS)
-# Metrics of a process that show that a full disk refused it something.
-REFUSALS = ("keng_store_disk_full_total", "keng_stage_retries_total", "keng_stream_refused_total")
+RETRIES = "keng_stage_retries_total"  # of a process: steps that were refused
 
 
 class NotFired(Failure):
@@ -486,10 +485,9 @@ class DiskFull(Fault):
 
         def met():
             self.tend(line)
-            metrics = self.process.metrics()
-            return [name for name in REFUSALS if metrics.get(name, 0) > 0]
-        met = self.wait(line, f"{self.process.name} meets its full disk", met)
-        return f"ENOSPC on the disk of {self.process.name}, which counted it in {met[0]}"
+            return os.strerror(errno.ENOSPC) in self.process.said() and self.process.metrics()[RETRIES] > 0
+        self.wait(line, f"{self.process.name} meets its full disk", met)
+        return f"ENOSPC on the disk of {self.process.name}, which says so and counts it in {RETRIES}"
 
     def heal(self, line):
         self.filler.close()

@@ -136,12 +136,12 @@ class Process:
             raise Failure(f"{self.name} did not stop in order, status {status}; see {self.log}")
 
     def metrics(self):
-        """Name -> sum over the labels; {} while it does not answer."""
+        """Name -> sum over the labels; all 0 while it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
                 text = answer.read().decode()
         except OSError:
-            return {}
+            return collections.Counter()
         sums = collections.Counter()
         for match in re.finditer(r"^(\w+)(?:\{[^\n]*\})? (\S+)$", text, re.MULTILINE):
             sums[match.group(1)] += float(match.group(2))
