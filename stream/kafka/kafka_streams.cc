@@ -155,7 +155,9 @@ absl::Status KafkaStreams::Open() {
   admin_ = std::make_unique<KafkaAdmin>(admin_client_->get(), options_.request_deadline);
   std::vector<std::string> names;
   for (const auto& [stream, config] : configs_) names.push_back(TopicName(options_, stream));
-  KENG_ASSIGN_OR_RETURN(const auto topics, admin_->TopicsWith(names));
+  const auto listed = admin_->TopicsWith(names);
+  if (!listed.ok()) return admin_client_->Explain(listed.status());
+  const auto& topics = *listed;
   for (const auto& [stream, config] : configs_) {
     const std::string name = TopicName(options_, stream);
     const auto found = topics.find(name);

@@ -62,7 +62,9 @@ KafkaSettings TopicSettings(const KafkaOptions& options, StreamId stream) {
 
 absl::StatusOr<std::vector<std::string>> CreateTopics(const KafkaOptions& options) {
   KENG_ASSIGN_OR_RETURN(const AdminConnection connection, Connect(options));
-  KENG_ASSIGN_OR_RETURN(const auto topics, connection.admin->Topics());
+  const auto listed = connection.admin->Topics();
+  if (!listed.ok()) return connection.client->Explain(listed.status());
+  const auto& topics = *listed;
   std::vector<KafkaAdmin::NewTopic> wanted;
   std::vector<std::string> lines;
   for (const auto& [stream, config] : options.streams) {
@@ -87,7 +89,9 @@ absl::StatusOr<std::vector<std::string>> CreateTopics(const KafkaOptions& option
 
 absl::StatusOr<std::vector<std::string>> CheckTopics(const KafkaOptions& options) {
   KENG_ASSIGN_OR_RETURN(const AdminConnection connection, Connect(options));
-  KENG_ASSIGN_OR_RETURN(const auto topics, connection.admin->Topics());
+  const auto listed = connection.admin->Topics();
+  if (!listed.ok()) return connection.client->Explain(listed.status());
+  const auto& topics = *listed;
   std::vector<std::string> lines;
   for (const auto& [stream, config] : options.streams) {
     const std::string name = base::StrCat(options.prefix, StreamName(stream));

@@ -213,6 +213,32 @@ void KafkaClient::OnRebalance(rd_kafka_t* handle, rd_kafka_resp_err_t error,
   client->on_rebalance_(handle, error, partitions, client->rebalance_opaque_);
 }
 
+absl::Status KafkaClient::Explain(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
+  rd_kafka_poll(handle_, 0);
+  // That no connection stands is said of everything; the reason why, once.
+  const auto weight = [](rd_kafka_resp_err_t error) {
+    switch (error) {
+      case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+      case RD_KAFKA_RESP_ERR__SSL:
+        return 3;
+      case RD_KAFKA_RESP_ERR__RESOLVE:
+        return 2;
+      case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+        return 0;
+      default:
+        return 1;
+    }
+  };
+  base::MutexLock lock(mutex_);
+  const auto best = std::max_element(
+      told_.errors.begin(), told_.errors.end(),
+      [&](const auto& a, const auto& b) { return weight(a.first) < weight(b.first); });
+  if (best == told_.errors.end()) return status;
+  return absl::UnavailableError(base::StrCat(status.message(), "; ", best->second, " (",
+                                             rd_kafka_err2name(best->first), ")"));
+}
+
 void KafkaClient::Serve() {
   Told told;
   {

@@ -78,6 +78,10 @@ class KafkaClient {
 
   // Metrics and log lines of what was told since the last call.
   void Serve();
+  // `status` with what the client was told of its brokers since the last Serve(), when it is
+  // Unavailable: a refused password or certificate shows itself only there. For clients that
+  // nobody polls.
+  absl::Status Explain(const absl::Status& status);
 
  private:
   struct Told {
