@@ -8,6 +8,7 @@
 #include <threads.h>
 
 #include <cstdint>
+#include <memory>
 
 namespace {
 
@@ -28,9 +29,8 @@ struct Start {
   void* argument;
 };
 void* Run(void* start) {
-  const Start copy = *static_cast<Start*>(start);
-  delete static_cast<Start*>(start);
-  return reinterpret_cast<void*>(static_cast<intptr_t>(copy.run(copy.argument)));
+  const std::unique_ptr<Start> own(static_cast<Start*>(start));
+  return reinterpret_cast<void*>(static_cast<intptr_t>(own->run(own->argument)));
 }
 
 }  // namespace
@@ -38,7 +38,10 @@ void* Run(void* start) {
 extern "C" {
 
 int thrd_create(thrd_t* thread, thrd_start_t run, void* argument) {
-  return Result(pthread_create(thread, nullptr, &Run, new Start{run, argument}));
+  auto start = std::make_unique<Start>(Start{run, argument});
+  const int error = pthread_create(thread, nullptr, &Run, start.get());
+  if (error == 0) (void)start.release();  // the thread's
+  return Result(error);
 }
 int thrd_join(thrd_t thread, int* result) {
   void* value = nullptr;
@@ -47,9 +50,7 @@ int thrd_join(thrd_t thread, int* result) {
   return Result(error);
 }
 int thrd_detach(thrd_t thread) { return Result(pthread_detach(thread)); }
-int mtx_init(mtx_t* mutex, int) {
-  return Result(pthread_mutex_init(Mutex(mutex), nullptr));
-}
+int mtx_init(mtx_t* mutex, int) { return Result(pthread_mutex_init(Mutex(mutex), nullptr)); }
 int mtx_lock(mtx_t* mutex) { return Result(pthread_mutex_lock(Mutex(mutex))); }
 int mtx_trylock(mtx_t* mutex) { return Result(pthread_mutex_trylock(Mutex(mutex))); }
 int mtx_unlock(mtx_t* mutex) { return Result(pthread_mutex_unlock(Mutex(mutex))); }
