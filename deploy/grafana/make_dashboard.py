@@ -3,7 +3,9 @@
 
 usage: make_dashboard.py            writes the file
        make_dashboard.py --check    exits 1 when the file is not what the table says
-       make_dashboard.py --queries  prints every query, one a line (the test runs each on a live Prometheus)
+       make_dashboard.py --queries  prints every query, one a line (the test runs each on a live Prometheus), without
+                                    those of KAFKA, which have series only over Kafka
+       make_dashboard.py --queries-kafka  prints those
 """
 import json
 import pathlib
@@ -21,7 +23,8 @@ ROWS = [
          [("p50", f"histogram_quantile(0.5, sum by (le) (rate(keng_post_to_alert_seconds_bucket{RATE})))"),
           ("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_post_to_alert_seconds_bucket{RATE})))")]),
         ("Conservation", "What came in and has no counted outcome yet, stage by stage. Zero when all is quiet; what stays "
-         "is a defect.", "short", "stat",
+         "is a defect. Over Kafka it holds until the first partition or source moves: its counters move with it and the "
+         "process before still shows them. keng top --once is exact there.", "short", "stat",
          [("ingest", "sum(keng_ingest_lines_total) - sum(keng_ingest_outcomes_total) - sum(keng_ingest_dropped_total)"),
           ("filters", 'sum(keng_ingest_outcomes_total{outcome="stored"}) + sum(keng_ingest_expanded_total) '
            "- sum(keng_filters_posts_total)"),
@@ -85,6 +88,45 @@ ROWS = [
     ]),
 ]
 
+# Series that only processes over Kafka have; docs/kafka.md.
+KAFKA = ("Over Kafka", [
+    ("Lag", "Records between a reader and the end of its partition.", "short", "timeseries",
+     [("{{client}} {{partition}}", "max by (client, topic, partition) (keng_kafka_lag_records)")]),
+    ("Partitions held", "By stage. Zero: nobody works there.", "short", "timeseries",
+     [("{{group}}", "sum by (group) (keng_kafka_member_partitions)"),
+      ("{{group}} {{instance}}", "keng_kafka_member_partitions")]),
+    ("Members", "0 has nothing, 1 works, 2 gives its partitions up.", "short", "timeseries",
+     [("{{group}} {{instance}}", "keng_kafka_member_state")]),
+    ("Moves", "Times that partitions were given or taken, and workers that lost theirs unawares.", "short", "timeseries",
+     [("{{group}}", "sum by (group) (increase(keng_kafka_rebalances_total[5m]))"),
+      ("{{stage}} shut out", "sum by (stage) (increase(keng_workers_shut_out_total[5m]))")]),
+    ("Time of a write", "Until all in-sync replicas have it; state: one transaction.", "s", "timeseries",
+     [("p50", f"histogram_quantile(0.5, sum by (le) (rate(keng_kafka_send_seconds_bucket{RATE})))"),
+      ("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_kafka_send_seconds_bucket{RATE})))"),
+      ("state p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_kafka_changelog_seconds_bucket{RATE})))")]),
+    ("Round trip", "p99 of the slowest broker, by client.", "s", "timeseries",
+     [("{{client}}", "max by (client) (keng_kafka_round_trip_seconds_p99)")]),
+    ("Queues", "Bytes that wait in clients: full at 1.", "percentunit", "timeseries",
+     [("{{client}}", "max by (client) (keng_kafka_queue_bytes / (keng_kafka_queue_bytes_max > 0))"),
+      ("{{client}} requests", "max by (client) (keng_kafka_requests_waiting)")]),
+    ("Fetched and not read", "Bounded by queued.max.messages.kbytes.", "bytes", "timeseries",
+     [("{{client}}", "sum by (client) (keng_kafka_fetched_bytes)")]),
+    ("Errors", "As librdkafka tells them; and producers that had to be replaced.", "short", "timeseries",
+     [("{{client}} {{error}}", "sum by (client, error) (increase(keng_kafka_errors_total[5m]))"),
+      ("producers renewed", "sum(increase(keng_kafka_producers_renewed_total[5m]))")]),
+    ("Recovery of a desk", "How long the last take-over rebuilt its state, and whether one does now.", "s", "timeseries",
+     [("{{partition}}", "max by (partition) (keng_alerting_recovery_seconds)"),
+      ("{{partition}} recovering", "max by (partition) (keng_alerting_recovering)")]),
+    ("State", "Rows appended, batches refused, batches that the local store lacks.", "short", "timeseries",
+     [("rows/s", f"sum(rate(keng_alerting_state_rows_total{RATE}))"),
+      ("refused/s", f"sum(rate(keng_alerting_state_refused_total{RATE}))"),
+      ("owed", "sum(keng_store_commits_owed)")]),
+    ("Never zero by accident", "Records gone before they were read: a loss. Deliveries that may have come twice: one a "
+     "channel and move at most.", "short", "stat",
+     [("expired unread", "sum(keng_stream_expired_unread_total) + sum(keng_alerting_expired_unread_total)"),
+      ("maybe sent again", "sum(keng_alerting_maybe_sent_again_total)")]),
+])
+
 
 def target(index, legend, query):
     return {"refId": chr(ord("A") + index), "expr": query, "legendFormat": legend,
@@ -93,7 +135,7 @@ def target(index, legend, query):
 
 def dashboard():
     panels, y, identity = [], 0, 1
-    for row, row_panels in ROWS:
+    for row, row_panels in [*ROWS, KAFKA]:
         panels.append({"id": identity, "type": "row", "title": row, "collapsed": False, "panels": [],
                        "gridPos": {"h": 1, "w": 24, "x": 0, "y": y}})
         identity += 1
@@ -119,8 +161,8 @@ def dashboard():
 
 def main():
     text = json.dumps(dashboard(), ensure_ascii=False, indent=1) + "\n"
-    if "--queries" in sys.argv:
-        for _, panels in ROWS:
+    if "--queries" in sys.argv or "--queries-kafka" in sys.argv:
+        for _, panels in ROWS if "--queries" in sys.argv else [KAFKA]:
             for _, _, _, _, queries in panels:
                 for _, query in queries:
                     print(query)
