@@ -74,7 +74,7 @@ ROWS = [
     ]),
     ("Streams, store, stages", [
         ("Lag", "Records that a reader has still to process.", "short", "timeseries",
-         [("{{reader}} {{stream}}", "sum by (reader, stream) (keng_stream_reader_lag_records)")]),
+         [("{{reader}} {{stream}}", "sum by (reader, stream) (max by (reader, stream, partition) (keng_stream_reader_lag_records))")]),
         ("Bytes kept", "", "bytes", "timeseries",
          [("{{stream}}", "sum by (stream) (keng_stream_bytes)"), ("store", "sum(keng_store_disk_bytes)")]),
         ("Oldest record", "Retention as it is, not as it was asked for.", "s", "timeseries",
@@ -91,7 +91,7 @@ ROWS = [
 # Series that only processes over Kafka have; docs/kafka.md.
 KAFKA = ("Over Kafka", [
     ("Lag", "Records between a reader and the end of its partition.", "short", "timeseries",
-     [("{{client}} {{partition}}", "max by (client, topic, partition) (keng_kafka_lag_records)")]),
+     [("{{reader}} {{partition}}", "max by (reader, stream, partition) (keng_stream_reader_lag_records)")]),
     ("Partitions held", "By stage. Zero: nobody works there.", "short", "timeseries",
      [("{{group}}", "sum by (group) (keng_kafka_member_partitions)"),
       ("{{group}} {{instance}}", "keng_kafka_member_partitions")]),

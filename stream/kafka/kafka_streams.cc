@@ -24,6 +24,7 @@ constexpr size_t kTimesBytes = size_t{1} << 20;
 // after it has stood there for kBelievedAfter.
 constexpr absl::Duration kJumpMax = absl::Hours(48);
 constexpr absl::Duration kBelievedAfter = absl::Hours(1);
+constexpr absl::Duration kLagInterval = absl::Seconds(5);
 
 std::string TopicName(const KafkaOptions& options, StreamId stream) {
   return base::StrCat(options.prefix, StreamName(stream));
@@ -113,6 +114,7 @@ class KafkaStreams final : public Streams {
                                                           std::map<int, Offset> begin);
   absl::StatusOr<bool> IsRegistered(const ReaderId& id);
   absl::Status RefreshReaderStats() const;
+  void ReportLag(const std::vector<ReaderStats>& stats) const;
   absl::Status Trim(StreamId stream, const StreamConfig& config, absl::Time now);
   void ReaderClosed(const KafkaReader* reader);
 
@@ -142,6 +144,7 @@ class KafkaStreams final : public Streams {
   mutable absl::Time stats_at_ ABSL_GUARDED_BY(stats_mutex_) = absl::InfinitePast();
 
   // Of the thread of Maintain().
+  absl::Time lag_reported_at_ = absl::InfinitePast();
   absl::Time trimmed_at_ = absl::InfinitePast();
   absl::Time believed_ = absl::InfinitePast();
   absl::Time jumped_at_ = absl::InfinitePast();
@@ -546,9 +549,7 @@ absl::StatusOr<Offset> KafkaStreams::End(StreamId stream, int partition) {
   // readers are at the end when they have read what is marked.
   const std::shared_ptr<KafkaClient> client = producer_->client();
   const KafkaAdmin admin(client->get(), options_.request_deadline);
-  KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
-                        admin.BoundsOf(TopicName(options_, stream), partition));
-  return bounds.end;
+  return admin.EndOf(TopicName(options_, stream), partition);
 }
 
 // ---- upkeep ----
@@ -580,6 +581,10 @@ absl::Status KafkaStreams::Trim(StreamId stream, const StreamConfig& config, abs
 absl::Status KafkaStreams::Maintain() {
   if (options_.mock) return absl::OkStatus();
   const absl::Time now = clock_.Now();
+  if (metrics_ != nullptr && absl::Now() - lag_reported_at_ >= kLagInterval) {
+    lag_reported_at_ = absl::Now();
+    KENG_RETURN_IF_ERROR(RefreshReaderStats());
+  }
   if (now >= trimmed_at_ && now - trimmed_at_ < options_.trim_interval) return absl::OkStatus();
   if (believed_ != absl::InfinitePast() && now - believed_ > kJumpMax) {
     if (jumped_at_ == absl::InfinitePast()) {
@@ -616,6 +621,19 @@ std::vector<PartitionStats> KafkaStreams::partition_stats() const {
   return stats;
 }
 
+// Every process that looks sees the same, so that panels take the maximum over processes.
+void KafkaStreams::ReportLag(const std::vector<ReaderStats>& stats) const {
+  if (metrics_ == nullptr) return;
+  for (const ReaderStats& reader : stats) {
+    metrics_
+        ->gauge("keng_stream_reader_lag_records", "Records that a reader has still to process",
+                {{"reader", reader.reader},
+                 {"stream", std::string(StreamName(reader.stream))},
+                 {"partition", base::StrCat(reader.partition)}})
+        .Set(static_cast<double>(reader.lag));
+  }
+}
+
 absl::Status KafkaStreams::RefreshReaderStats() const {
   std::vector<ReaderStats> stats;
   std::set<GroupId> groups;
@@ -637,14 +655,15 @@ absl::Status KafkaStreams::RefreshReaderStats() const {
     KENG_ASSIGN_OR_RETURN(const auto positions,
                           admin_->Positions(Group(name, stream), topic, partitions(stream)));
     for (const auto& [partition, committed] : positions) {
-      KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds, admin_->BoundsOf(topic, partition));
+      KENG_ASSIGN_OR_RETURN(const Offset end, admin_->EndOf(topic, partition));
       stats.push_back({.reader = name,
                        .stream = stream,
                        .partition = partition,
                        .committed = committed.next,
-                       .lag = std::max<Offset>(0, bounds.end - committed.next)});
+                       .lag = std::max<Offset>(0, end - committed.next)});
     }
   }
+  ReportLag(stats);
   base::MutexLock lock(stats_mutex_);
   stats_ = std::move(stats);
   stats_at_ = absl::Now();

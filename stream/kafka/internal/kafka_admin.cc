@@ -207,33 +207,43 @@ absl::StatusOr<KafkaSettings> KafkaAdmin::SettingsOf(const std::string& topic) c
   return settings;
 }
 
+// rd_kafka_query_watermark_offsets() would ask for both ends at once, but waits without end for a
+// broker that does not answer.
+absl::StatusOr<Offset> KafkaAdmin::AskOffset(const std::string& topic, int partition,
+                                             int64_t time_or_end) const {
+  const TopicList list = NewTopicList(1);
+  rd_kafka_topic_partition_t* one =
+      rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  const rd_kafka_resp_err_t error = WhileItPasses(deadline_, [&] {
+    one->offset = time_or_end;
+    const rd_kafka_resp_err_t asked = rd_kafka_offsets_for_times(client_, list.get(), deadline_ms_);
+    return asked == RD_KAFKA_RESP_ERR_NO_ERROR ? one->err : asked;
+  });
+  KENG_RETURN_IF_ERROR(
+      FromKafka(error, base::StrCat("look up a place in ", topic, "/", partition)));
+  return one->offset;
+}
+
+absl::StatusOr<Offset> KafkaAdmin::EndOf(const std::string& topic, int partition) const {
+  return AskOffset(topic, partition, RD_KAFKA_OFFSET_END);
+}
+
 absl::StatusOr<KafkaAdmin::Bounds> KafkaAdmin::BoundsOf(const std::string& topic,
                                                         int partition) const {
   Bounds bounds;
-  const rd_kafka_resp_err_t error = WhileItPasses(deadline_, [&] {
-    return rd_kafka_query_watermark_offsets(client_, topic.c_str(), partition, &bounds.begin,
-                                            &bounds.end, deadline_ms_);
-  });
-  KENG_RETURN_IF_ERROR(FromKafka(error, base::StrCat("ends of ", topic, "/", partition)));
+  KENG_ASSIGN_OR_RETURN(bounds.begin, AskOffset(topic, partition, RD_KAFKA_OFFSET_BEGINNING));
+  KENG_ASSIGN_OR_RETURN(bounds.end, AskOffset(topic, partition, RD_KAFKA_OFFSET_END));
   return bounds;
 }
 
 absl::StatusOr<std::optional<Offset>> KafkaAdmin::OffsetAt(const std::string& topic, int partition,
                                                            absl::Time time) const {
-  const TopicList list = NewTopicList(1);
-  rd_kafka_topic_partition_t* one =
-      rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
   // Negative times have a meaning of their own in the protocol.
-  one->offset = std::max<int64_t>(0, absl::ToUnixMillis(time));
-  const int64_t millis = one->offset;
-  const rd_kafka_resp_err_t error = WhileItPasses(deadline_, [&] {
-    one->offset = millis;
-    const rd_kafka_resp_err_t asked = rd_kafka_offsets_for_times(client_, list.get(), deadline_ms_);
-    return asked == RD_KAFKA_RESP_ERR_NO_ERROR ? one->err : asked;
-  });
-  KENG_RETURN_IF_ERROR(FromKafka(error, base::StrCat("look up a time in ", topic)));
-  if (one->offset < 0) return std::nullopt;
-  return one->offset;
+  KENG_ASSIGN_OR_RETURN(
+      const Offset offset,
+      AskOffset(topic, partition, std::max<int64_t>(0, absl::ToUnixMillis(time))));
+  if (offset < 0) return std::nullopt;
+  return offset;
 }
 
 absl::Status KafkaAdmin::DeleteRecords(const std::string& topic,

@@ -60,6 +60,8 @@ class KafkaAdmin {
   absl::Status CreateTopics(const std::vector<NewTopic>& topics) const;
   absl::StatusOr<KafkaSettings> SettingsOf(const std::string& topic) const;
 
+  // One past the last record that a reader of committed records sees.
+  absl::StatusOr<Offset> EndOf(const std::string& topic, int partition) const;
   absl::StatusOr<Bounds> BoundsOf(const std::string& topic, int partition) const;
   // The first record at or after `time`; nullopt when there is none.
   absl::StatusOr<std::optional<Offset>> OffsetAt(const std::string& topic, int partition,
@@ -76,6 +78,10 @@ class KafkaAdmin {
   absl::Status DeleteGroup(const std::string& group) const;
 
  private:
+  // The first offset at or after a time in ms, or RD_KAFKA_OFFSET_BEGINNING or _END. Negative:
+  // none.
+  absl::StatusOr<Offset> AskOffset(const std::string& topic, int partition,
+                                   int64_t time_or_end) const;
   rd_kafka_resp_err_t AskPositions(const std::string& group, const std::string& topic,
                                    int partitions, std::map<int, Committed>& positions) const;
 

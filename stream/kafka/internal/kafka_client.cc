@@ -309,14 +309,6 @@ void KafkaClient::ReportStatistics(std::string_view json) {
     for (const auto& [number, partition] : partitions->as_object()) {
       if (!partition.is_object()) continue;
       fetched_bytes += Number(partition.as_object(), "fetchq_size");
-      const double lag = Number(partition.as_object(), "consumer_lag");
-      if (number == "-1" || rd_kafka_type(handle_) == RD_KAFKA_PRODUCER || lag < 0) continue;
-      metrics_
-          ->gauge("keng_kafka_lag_records", "Records between a reader and the end of its partition",
-                  {{"client", role_},
-                   {"topic", std::string(topic)},
-                   {"partition", std::string(number)}})
-          .Set(lag);
     }
     metrics_
         ->gauge("keng_kafka_fetched_bytes", "Bytes fetched and not yet read",

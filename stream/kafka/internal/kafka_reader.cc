@@ -188,10 +188,9 @@ std::shared_ptr<const RecordBatch> KafkaReader::Cut(size_t bytes_max) {
 
 absl::StatusOr<bool> KafkaReader::CaughtUp() {
   for (auto& [partition, cursor] : cursors_) {
-    KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
-                          parts_.admin->BoundsOf(parts_.topic, partition));
+    KENG_ASSIGN_OR_RETURN(const Offset end, parts_.admin->EndOf(parts_.topic, partition));
     // An end that librdkafka reports covers what only it knows: transaction marks at the end.
-    if (std::max(cursor.fetched, cursor.end_seen) < bounds.end) return false;
+    if (std::max(cursor.fetched, cursor.end_seen) < end) return false;
   }
   return true;
 }
@@ -234,9 +233,8 @@ absl::Status KafkaReader::Seek(int partition, Offset offset) {
   if (found == cursors_.end())
     return absl::InvalidArgumentError("Seek: not a partition of this reader");
   if (offset < 0) return absl::OutOfRangeError("Seek: before the beginning");
-  KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
-                        parts_.admin->BoundsOf(parts_.topic, partition));
-  if (offset > bounds.end) return absl::OutOfRangeError("Seek: past the end");
+  KENG_ASSIGN_OR_RETURN(const Offset end, parts_.admin->EndOf(parts_.topic, partition));
+  if (offset > end) return absl::OutOfRangeError("Seek: past the end");
   // The others go on where they are handed out, for the new assignment fetches everything anew.
   for (auto& [other, cursor] : cursors_) {
     if (other == partition) cursor.next = offset;
@@ -256,9 +254,7 @@ absl::Status KafkaReader::SeekToTime(int partition, absl::Time time) {
     KENG_ASSIGN_OR_RETURN(offset, parts_.admin->OffsetAt(parts_.topic, partition, time));
   }
   if (!offset.has_value()) {
-    KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
-                          parts_.admin->BoundsOf(parts_.topic, partition));
-    offset = bounds.end;
+    KENG_ASSIGN_OR_RETURN(offset, parts_.admin->EndOf(parts_.topic, partition));
   }
   return Seek(partition, *offset);
 }
