@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "app/demo_line.h"
 #include "app/pipeline.h"
 #include "app/scaled_clock.h"
 #include "app/stop_signal.h"
@@ -59,11 +60,19 @@ absl::StatusOr<std::vector<TimedLine>> ReadEvening(const std::string& path) {
   return lines;
 }
 
+// The evening's times are its own: what the brokers would remove by theirs stays.
+std::string DemoStreams(const DemoOptions& options) {
+  if (options.kafka.empty()) return "streams: {disk_free_min: 16MiB}\n";
+  return StrCat("streams: {kafka: {bootstrap: \"", options.kafka, "\", prefix: keng-demo-",
+                getpid(), "-", absl::ToUnixSeconds(absl::Now()), "., retention_slack: 10000d}}\n");
+}
+
 std::string DemoConfig(const std::string& home, const DemoOptions& options) {
   return StrCat("data_dir: data\nrules: [", home, "/rules/an-giang]\nplaces: ", home,
                 "/rules/places\ncells: ", home, "/demo/cells.yaml\nmetrics_listen: \"",
-                options.end == DemoEnd::kOnSignal ? options.metrics_listen : "",
-                "\"\nstreams: {disk_free_min: 16MiB}\nsources:\n"
+                options.end == DemoEnd::kOnSignal ? options.metrics_listen : "", "\"\n",
+                DemoStreams(options),
+                "sources:\n"
                 "  - {name: evening, type: file, path: evening.ndjson, follow: true, purpose: "
                 "demo, owner: demo, "
                 "until: 2099-12-31}\n"
@@ -78,6 +87,17 @@ bool SleepUntil(const ScaledClock& clock, absl::Time time, const StopSignal& sto
     const absl::Duration left = clock.RealUntil(time);
     if (left <= absl::ZeroDuration()) return true;
     absl::SleepFor(std::min(left, absl::Milliseconds(50)));
+  }
+}
+
+// Until all of it has been dealt with; false when the user asked to stop or it takes too long.
+absl::StatusOr<bool> WaitDone(DemoLine& line, int64_t lines, const StopSignal& stop) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (true) {
+    KENG_ASSIGN_OR_RETURN(const PipelineStatus status, line.status());
+    if (status.ingest.lines == lines && status.idle()) return true;
+    if (stop.requested() || absl::Now() >= deadline) return false;
+    absl::SleepFor(absl::Milliseconds(20));
   }
 }
 
@@ -103,35 +123,28 @@ absl::StatusOr<int> RunDemo(const DemoOptions& options, std::ostream& out) {
   // The clock begins while the parts are built, a little before the evening.
   const ScaledClock clock(evening - absl::Seconds(2) * options.speed, options.speed);
   KENG_ASSIGN_OR_RETURN(
-      auto pipeline,
-      Pipeline::Open(
+      auto line,
+      DemoLine::Open(
           config,
           {.clock = &clock,
            .terminal = &out,
            .colours = isatty(STDOUT_FILENO) != 0 ? alerting::ChannelEnvironment::Colours::kYes
                                                  : alerting::ChannelEnvironment::Colours::kNo,
            .on_failure = [&stop](const std::string&, const absl::Status&) { stop.Request(); }}));
-  KENG_RETURN_IF_ERROR(pipeline->Start());
-  for (const TimedLine& line : lines) {
-    if (!SleepUntil(clock, line.at, stop)) break;
-    writer << line.json << "\n" << std::flush;
+  KENG_RETURN_IF_ERROR(line->Start());
+  for (const TimedLine& one : lines) {
+    if (!SleepUntil(clock, one.at, stop)) break;
+    writer << one.json << "\n" << std::flush;
   }
-  const absl::Time deadline = absl::Now() + absl::Seconds(30);
-  PipelineStatus status = pipeline->status();
-  while (!stop.requested() && absl::Now() < deadline &&
-         !(status.ingest.lines >= static_cast<int64_t>(lines.size()) && status.idle())) {
-    absl::SleepFor(absl::Milliseconds(20));
-    status = pipeline->status();
-  }
-  const bool done = status.idle() && status.ingest.lines == static_cast<int64_t>(lines.size());
+  KENG_ASSIGN_OR_RETURN(const bool done, WaitDone(*line, static_cast<int64_t>(lines.size()), stop));
   if (options.end == DemoEnd::kOnSignal && done) {
     out << "\nThe evening is over; metrics are at http://" << options.metrics_listen
         << "/metrics. Ctrl-C ends the demo.\n"
         << std::flush;
     stop.Wait();
   }
-  const absl::Status stopped = pipeline->Stop();
-  status = pipeline->status();
+  const absl::Status stopped = line->Stop();
+  KENG_ASSIGN_OR_RETURN(const PipelineStatus status, line->status());
   out << "\n" << StatusText(status);
   if (!done) out << "not everything came through\n";
   if (!stopped.ok()) out << "stop: " << stopped.message() << "\n";

@@ -80,6 +80,8 @@ void AddRunCommands(CLI::App& app, CommandContext& context) {
           ->check(CLI::Range(0.1, 100'000.0));
   demo->add_option("--home", demo_options->home,
                    "The source folder: demo/ and rules/ are read from it");
+  demo->add_option("--kafka", demo_options->kafka,
+                   "HOST:PORT of a Kafka cluster: the same over topics that are made there");
   demo->callback([demo_options, speed, &context] {
     if (speed->empty()) demo_options->speed = demo_options->end == DemoEnd::kWhenDone ? 480 : 60;
     base::ConfigureLog(base::LogLevel::kError, base::LogForm::kAuto);

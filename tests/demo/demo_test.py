@@ -2,12 +2,16 @@
 """The demo's evening through the real program, judged by its oracle: every story of demo/expected_stories.json rings once,
 with at least the posts that it must have gathered, and little else rings.
 
-usage: demo_test.py --keng build/release/keng [--show]    (--show lists what rang beside the expected stories)
+usage: demo_test.py --keng build/release/keng [--kafka] [--show]
+--kafka: over the broker whose host:port stands in the file $KENG_KAFKA_ADDRESS_FILE, by `keng run` and by `keng demo`.
+--show lists what rang beside the expected stories.
 """
 import argparse
 import collections
 import json
+import os
 import pathlib
+import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -28,13 +32,28 @@ def matches(story, incident):
     return story["place"] == incident["place"]
 
 
+def run_demo(binary, address):
+    """`keng demo` over Kafka ends by itself, and its sums agree."""
+    done = subprocess.run([binary, "demo", "--once", "--speed", "1000", "--home", str(ROOT), "--kafka", address],
+                          capture_output=True, text=True, timeout=180)
+    if done.returncode != 0 or not done.stdout.endswith("the sums agree\n"):
+        raise Failure(f"keng demo ended with {done.returncode}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keng", required=True)
+    parser.add_argument("--kafka", action="store_true")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
+    streams = ""
+    if args.kafka:
+        address = pathlib.Path(os.environ["KENG_KAFKA_ADDRESS_FILE"]).read_text().strip()
+        streams = (f'streams: {{kafka: {{bootstrap: "{address}", prefix: demo-test-{os.getpid()}., '
+                   'retention_slack: 10000d}}')
     keng = Keng(args.keng, f"""
+{streams}
 rules: [{ROOT}/rules/an-giang]
 places: {ROOT}/rules/places
 cells: {ROOT}/demo/cells.yaml
@@ -52,6 +71,8 @@ cell_channels:
     ok = False
     try:
         lines = (ROOT / "demo/flood_evening.ndjson").read_text().count("\n")
+        if args.kafka:
+            keng.command("topics", "create")
         keng.start()
         if not keng.wait_idle(lines):
             raise Failure(f"keng died; see {keng.log}")
@@ -82,6 +103,8 @@ cell_channels:
             print("WRONG", line)
         print(f"{lines} lines, {len(stories)} expected stories, {len(incidents)} incidents, {len(extra)} beside, "
               f"{len(wrong)} wrong")
+        if args.kafka:
+            run_demo(args.keng, address)
         ok = not wrong
     finally:
         keng.close(args.keep or not ok)
