@@ -8,7 +8,7 @@
 // The local store is DATA_DIR/alert-INSTANCE/inbox-PARTITION: a cache of `state`, which makes the
 // return to the same machine fast. It may be deleted while the process is down.
 //
-// Tests: app/cluster/cluster_test.cc, tests/chaos/.
+// Tests: tests/kafka/line_test.py, tests/chaos/.
 
 #include <memory>
 

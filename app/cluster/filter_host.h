@@ -5,7 +5,7 @@
 // holds. A worker opens at the group's committed position and with the counters that stand there,
 // so that a partition's counters go with it.
 //
-// Tests: app/cluster/cluster_test.cc.
+// Tests: tests/kafka/line_test.py.
 
 #include <memory>
 

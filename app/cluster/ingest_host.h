@@ -6,7 +6,7 @@
 // owner and another takes it over at its resume point. What two owners in a row read twice is known
 // to the second: it reads what the first stored before it begins.
 //
-// Tests: app/cluster/cluster_test.cc.
+// Tests: tests/kafka/line_test.py.
 
 #include <memory>
 

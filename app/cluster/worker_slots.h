@@ -6,6 +6,7 @@
 // after a pause: the group tells within a few heartbeats when it is not.
 //
 // Threads: as StageHost. `open` is called on the loop's thread.
+// Tests: app/cluster/worker_slots_test.cc.
 
 #include <atomic>
 #include <functional>
