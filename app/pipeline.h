@@ -40,8 +40,14 @@ struct PipelineEnvironment {
   std::function<void(const std::string& stage, const absl::Status& status)> on_failure;
 };
 
+// Whether what one stage writes and its counters are one write. Where they are not (Kafka), a stage
+// that dies between the two writes again what it had written: the next stage then meets more than
+// was counted, never less, and knows the second for what it is.
+enum class Counting : uint8_t { kExact, kAtLeast };
+
 // What `keng top` shows: the counters of every stage, which must agree when idle.
 struct PipelineStatus {
+  Counting counting = Counting::kExact;
   struct Ingest {
     int64_t lines = 0, stored = 0, duplicate = 0, dropped = 0;
     int64_t expanded = 0;  // records beside the lines: deletions of the posts of a deleted account
@@ -97,6 +103,13 @@ std::string AdminSocketPath(const Config& config);
 std::string StatusJson(const PipelineStatus& status);
 // The same as a table for people, with a last line that says whether the sums agree.
 std::string StatusText(const PipelineStatus& status);
+// What stands in a stream beyond what its writer has counted: 0 where counting is exact, and
+// otherwise as many as were written a second time.
+struct Repeats {
+  int64_t posts = 0;
+  int64_t hits = 0;
+};
+Repeats CountRepeats(const PipelineStatus& status);
 // The first disagreement between two stages, or "". REQUIRES: status.idle().
 std::string Disagreement(const PipelineStatus& status);
 

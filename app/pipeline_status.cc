@@ -1,5 +1,6 @@
 // How the status of a pipeline is told: as JSON for programs, as a table for people.
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "absl/strings/str_format.h"
@@ -36,6 +37,7 @@ std::string StatusJson(const PipelineStatus& status) {
   for (const auto& [outcome, count] : status.alerting) alerting[outcome] = count;
   json::array trouble;
   for (const std::string& line : status.trouble) trouble.push_back(json::string(line));
+  const Repeats repeats = CountRepeats(status);
   const json::object document = {{"ingest",
                                   {{"lines", status.ingest.lines},
                                    {"stored", status.ingest.stored},
@@ -48,6 +50,7 @@ std::string StatusJson(const PipelineStatus& status) {
                                    {"edits", status.filters.edits},
                                    {"retractions", status.filters.retractions}}},
                                  {"alerting", alerting},
+                                 {"repeats", {{"posts", repeats.posts}, {"hits", repeats.hits}}},
                                  {"lag", status.lag},
                                  {"alerts_pending", status.alerts_pending},
                                  {"trouble", trouble},
@@ -69,6 +72,12 @@ std::string StatusText(const PipelineStatus& status) {
       &text, "\nalerting  %8d hits     = %d opened + %d joined + %d duplicate + %d superseded\n",
       status.filters.hits, Value(status.alerting, "opened"), Value(status.alerting, "joined"),
       Value(status.alerting, "duplicate"), Value(status.alerting, "superseded"));
+  const Repeats repeats = CountRepeats(status);
+  if (repeats.posts > 0 || repeats.hits > 0) {
+    absl::StrAppendFormat(
+        &text, "again     %8d posts and %d hits, written a second time after a failure\n",
+        repeats.posts, repeats.hits);
+  }
   absl::StrAppendFormat(&text, "waiting   %8d records, %d alerts\n", status.lag,
                         status.alerts_pending);
   for (const std::string& line : status.trouble) base::StrAppend(&text, "trouble: ", line, "\n");
@@ -83,20 +92,44 @@ std::string StatusText(const PipelineStatus& status) {
   return text;
 }
 
+namespace {
+
+int64_t Stored(const PipelineStatus& status) {
+  return status.ingest.stored + status.ingest.expanded;
+}
+
+int64_t Folded(const PipelineStatus& status) {
+  return Value(status.alerting, "opened") + Value(status.alerting, "joined") +
+         Value(status.alerting, "duplicate") + Value(status.alerting, "superseded");
+}
+
+}  // namespace
+
+Repeats CountRepeats(const PipelineStatus& status) {
+  if (status.counting == Counting::kExact) return {};
+  return {.posts = std::max<int64_t>(0, Sum(status.filters) - Stored(status)),
+          .hits = std::max<int64_t>(0, Folded(status) - status.filters.hits)};
+}
+
 std::string Disagreement(const PipelineStatus& status) {
   const auto& ingest = status.ingest;
+  const Repeats repeats = CountRepeats(status);
   if (ingest.lines != ingest.stored + ingest.duplicate + ingest.dropped) {
     return absl::StrFormat("%d lines came in and %d have an outcome", ingest.lines,
                            ingest.stored + ingest.duplicate + ingest.dropped);
   }
-  if (Sum(status.filters) != ingest.stored + ingest.expanded) {
-    return absl::StrFormat("%d posts were stored and %d filtered", ingest.stored + ingest.expanded,
+  if (Sum(status.filters) != Stored(status) + repeats.posts) {
+    return absl::StrFormat("%d posts were stored and %d filtered", Stored(status),
                            Sum(status.filters));
   }
-  const int64_t folded = Value(status.alerting, "opened") + Value(status.alerting, "joined") +
-                         Value(status.alerting, "duplicate") + Value(status.alerting, "superseded");
-  if (folded != status.filters.hits) {
-    return absl::StrFormat("%d hits were written and %d folded", status.filters.hits, folded);
+  if (Folded(status) != status.filters.hits + repeats.hits) {
+    return absl::StrFormat("%d hits were written and %d folded", status.filters.hits,
+                           Folded(status));
+  }
+  // A hit that was written again is one that the fold knows.
+  if (repeats.hits > Value(status.alerting, "duplicate") + Value(status.alerting, "superseded")) {
+    return absl::StrFormat("%d hits were written again and %d were known", repeats.hits,
+                           Value(status.alerting, "duplicate"));
   }
   return "";
 }

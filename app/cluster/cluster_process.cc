@@ -1,6 +1,7 @@
 #include "app/cluster/cluster_process.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "absl/time/clock.h"
 #include "alerting/alerting_worker.h"
@@ -157,6 +158,14 @@ absl::StatusOr<std::unique_ptr<ClusterProcess>> ClusterProcess::Open(
   KENG_RETURN_IF_ERROR(MakeDataFolder(config.data_dir));
   KENG_ASSIGN_OR_RETURN(p.territory, LoadTerritory(config));
   if (p.Has(Stage::kFilter) || p.Has(Stage::kIngest)) {
+    // A key of its own in each process would count one author as several, and compare texts with
+    // nobody's.
+    if (!std::filesystem::exists(config.keys_file)) {
+      return absl::NotFoundError(
+          StrCat(config.keys_file,
+                 ": the author keys are not there; make them once with `keng keys make` ",
+                 "and give all ingest and filter processes the same file (keys_file)"));
+    }
     KENG_ASSIGN_OR_RETURN(p.keyring,
                           ingest::AuthorKeyring::Open(config.keys_file, environment.clock->Now()));
   }

@@ -59,6 +59,7 @@ absl::StatusOr<std::unique_ptr<StateView>> StateView::Read(const Config& config,
 
 absl::StatusOr<PipelineStatus> ReadClusterStatus(const Config& config, stream::Streams& streams) {
   PipelineStatus status;
+  status.counting = Counting::kAtLeast;
   KENG_ASSIGN_OR_RETURN(const auto sources, ingest::ReadAllCounters(streams));
   for (const auto& [name, source] : sources) {
     status.ingest.lines += source.lines;
