@@ -118,6 +118,7 @@ class ChannelWorker final : public DeliveryWorker {
   };
   using Items = std::map<uint64_t, Item>;
 
+  void FollowClock(absl::Time now);
   void Fetch();
   absl::Status TakeEntry(Outbox::Entry entry);
   void AttemptDue(absl::Time now);
@@ -163,6 +164,7 @@ class ChannelWorker final : public DeliveryWorker {
   bool is_lost_ = false;     // it belongs to another process, for good
   bool is_behind_ = false;   // the outbox holds more than fits
   int failures_in_row_ = 0;
+  absl::Time round_at_ = absl::InfinitePast();  // by the clock, of the last one
   absl::Time blocked_until_ = absl::InfinitePast();
   absl::Time scan_at_ = absl::InfinitePast();
   std::set<std::string> following_;               // incidents to look at
@@ -175,6 +177,7 @@ class ChannelWorker final : public DeliveryWorker {
 
 absl::Time ChannelWorker::RunOnce() {
   if (is_lost_) return context_.clock->Now() + options_.poll_interval;
+  FollowClock(context_.clock->Now());
   has_trouble_ = false;
   is_refused_ = false;
   Fetch();
@@ -189,6 +192,17 @@ absl::Time ChannelWorker::RunOnce() {
                                       : absl::ToDoubleSeconds(
                                             now - active_.begin()->second.entry.alert.decided_at));
   return NextRound(now);
+}
+
+// A clock that was set back must not put off what was soon to be due: all that waits goes back with
+// it.
+void ChannelWorker::FollowClock(absl::Time now) {
+  const absl::Duration back = round_at_ - now;
+  round_at_ = now;
+  if (back <= absl::ZeroDuration()) return;
+  blocked_until_ -= back;
+  for (auto& [sequence, item] : active_) item.delivery.next_attempt_at -= back;
+  for (auto& [incident, after] : edit_after_) after -= back;
 }
 
 absl::Time ChannelWorker::NextRound(absl::Time now) const {
@@ -230,6 +244,11 @@ absl::Status ChannelWorker::TakeEntry(Outbox::Entry entry) {
     if (known.channel == name_) delivery = known;
   }
   if (IsFinal(delivery.state)) return CompleteIfDone(context_, entry);
+  // No wait of ours is longer: recorded by another clock, or before this one was set back. A
+  // channel that asked for more says so again.
+  if (delivery.next_attempt_at - context_.clock->Now() > options_.retry.backoff.cap) {
+    delivery.next_attempt_at = absl::InfinitePast();
+  }
   const uint64_t sequence = entry.sequence;
   active_.emplace(sequence, Item{std::move(entry), std::move(delivery)});
   return absl::OkStatus();

@@ -256,6 +256,21 @@ TEST_F(DeliveryTest, AnUnknownEndIsSaidWhereTheReceiverCannotKnow) {
   EXPECT_THAT(sent[1].message.bodies.at(0).notice, HasSubstr("có thể trùng"));
 }
 
+TEST_F(DeliveryTest, AClockThatWasSetBackPutsNoAttemptOff) {
+  Open();
+  service_.FailNext(2, {.outcome = SendOutcome::kTransient, .error = "503"});
+  Add(MakeAlert("i1"));
+  Run();
+  EXPECT_EQ(service_.calls(), 1);
+  Run(-absl::Hours(5));
+  Run(absl::Minutes(1));
+  EXPECT_EQ(service_.calls(), 2) << "the worker saw it";
+  clock_.Advance(-absl::Hours(5));
+  Open();
+  Run();
+  EXPECT_EQ(service_.sent().size(), 1u) << "it came while the process was down";
+}
+
 TEST_F(DeliveryTest, ACellWithoutAChannelIsSuppressedNotLost) {
   Open();
   Alert alert = MakeAlert("i1");
