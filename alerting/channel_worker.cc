@@ -357,8 +357,11 @@ absl::Status ChannelWorker::Attempt(Item& item) {
     KENG_ASSIGN_OR_RETURN(shown, ShownHere(item.entry.alert.incident.id));
   }
   const bool is_repeat = MaybeSent(item.delivery);
-  if (is_repeat && shown.has_value() && item.entry.alert.reason == AlertReason::kOpened) {
-    // The crash came between the record of the message and that of the delivery: it was sent.
+  const bool is_ours =
+      shown.has_value() && shown->incident_version == item.entry.alert.incident.version;
+  if (is_repeat && is_ours && item.entry.alert.reason == AlertReason::kOpened) {
+    // The crash came between the record of the message and that of the delivery: it was sent. A
+    // message that shows a later version may be that of a later alert.
     item.delivery.last_error.clear();
     const SendResult sent{.outcome = SendOutcome::kSent, .remote_id = shown->remote_id};
     return Settle(item, sent);

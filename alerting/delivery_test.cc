@@ -256,6 +256,26 @@ TEST_F(DeliveryTest, AnUnknownEndIsSaidWhereTheReceiverCannotKnow) {
   EXPECT_THAT(sent[1].message.bodies.at(0).notice, HasSubstr("có thể trùng"));
 }
 
+// Found by the simulation: the message of a later alert is no proof that the first one was sent.
+TEST_F(DeliveryTest, ALaterAlertsMessageDoesNotStandForTheFirst) {
+  Open(RingMode::kLive, {Capability::kEdit});
+  service_.FailNext(1, {.outcome = SendOutcome::kUnknown, .error = "cut"});
+  Alert alert = MakeAlert("i1");
+  Add(alert);
+  Run();
+  ASSERT_EQ(service_.sent().size(), 0u);
+  alert.id = "i1-2";
+  alert.reason = AlertReason::kGrew;
+  alert.incident.version = 2;
+  Add(alert);
+  Run();
+  ASSERT_EQ(service_.sent().size(), 1u);
+  Run(absl::Minutes(1));
+  ASSERT_EQ(service_.sent().size(), 2u);
+  EXPECT_EQ(service_.sent()[1].message.id, "i1-1");
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
 TEST_F(DeliveryTest, AClockThatWasSetBackPutsNoAttemptOff) {
   Open();
   service_.FailNext(2, {.outcome = SendOutcome::kTransient, .error = "503"});
