@@ -151,6 +151,11 @@ int MemoryStreams::failed() const {
   return failed_;
 }
 
+absl::Status MemoryStreams::Examine(const WriteSet& set) const {
+  base::MutexLock lock(mutex_);
+  return Check(set);
+}
+
 void MemoryStreams::Cork() {
   base::MutexLock lock(mutex_);
   corked_ = true;

@@ -41,6 +41,8 @@ class MemoryStreams final : public Streams {
   int appends_failed() const;
   // Offsets of `state` that each batch leaves unused after its records, as transaction markers do.
   void SetAppendGap(Offset gap);
+  // What Write() would say of the set now, without writing it.
+  absl::Status Examine(const WriteSet& set) const;
   // While corked, Read() sees nothing new (a broker that does not deliver).
   void Cork();
   void Uncork();
