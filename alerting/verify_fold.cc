@@ -67,11 +67,13 @@ std::string Printable(const std::string& key) {
 
 }  // namespace
 
-absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::View& view) {
+absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::View& view,
+                                       rocksdb::Env* environment) {
   const base::TemporaryFolder folder("keng-verify");
   const base::RealClock clock;
   KENG_ASSIGN_OR_RETURN(const auto fresh, store::Store::Open({.path = folder.path() + "/store",
-                                                              .layout = std::string(kStateLayout)},
+                                                              .layout = std::string(kStateLayout),
+                                                              .environment = environment},
                                                              clock, nullptr));
   for (int partition = 0; partition < streams.partitions(stream::StreamId::kInbox); ++partition) {
     KENG_ASSIGN_OR_RETURN(const auto row,

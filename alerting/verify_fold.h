@@ -15,8 +15,9 @@ namespace keng::alerting {
 
 // "" when they are equal, else the first difference in words. FailedPrecondition: the inbox no
 // longer begins at its beginning, so that there is nothing to compare with. Uses a temporary
-// folder.
-absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::View& view);
+// folder, on `environment` when that is not null (StoreOptions::environment).
+absl::StatusOr<std::string> VerifyFold(stream::Streams& streams, const store::View& view,
+                                       rocksdb::Env* environment = nullptr);
 
 }  // namespace keng::alerting
 

@@ -101,6 +101,10 @@ rocksdb::Options ToRocks(const StoreOptions& options) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  if (options.environment != nullptr) {
+    rocks.env = options.environment;
+    rocks.avoid_flush_during_shutdown = true;
+  }
   return rocks;
 }
 
@@ -245,7 +249,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options,
                                                    const base::Clock& clock,
                                                    base::Metrics* metrics) {
   std::error_code error;
-  std::filesystem::create_directories(options.path, error);
+  if (options.environment == nullptr) std::filesystem::create_directories(options.path, error);
   if (error) {
     return absl::FailedPreconditionError(
         base::StrCat("store ", options.path, ": ", error.message()));
@@ -405,7 +409,9 @@ absl::Status Store::Sync() {
     state_->unsynced = false;
     state_->synced_at = state_->clock.Now();
   }
-  const absl::Status synced = base::SyncLogFiles(state_->options.path);
+  const absl::Status synced = state_->options.environment == nullptr
+                                  ? base::SyncLogFiles(state_->options.path)
+                                  : absl::OkStatus();
   if (!synced.ok()) {
     base::MutexLock lock(state_->mutex);
     state_->unsynced = true;  // still due

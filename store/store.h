@@ -41,6 +41,10 @@
 #include "base/metrics.h"
 #include "store/change_log.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace keng::store {
 
 struct StoreOptions {
@@ -52,6 +56,9 @@ struct StoreOptions {
   absl::Duration erase_interval = absl::Hours(12);
   size_t cache_bytes = size_t{32} << 20;
   size_t write_buffer_bytes = size_t{16} << 20;
+  // Where the files are; borrowed. Null: on disk. With another one nothing is synced, and closing
+  // the store writes nothing that a crash would have lost.
+  rocksdb::Env* environment = nullptr;
 };
 
 enum class Visit : uint8_t { kContinue, kStop };
