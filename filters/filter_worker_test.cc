@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/strings.h"
@@ -12,6 +14,7 @@
 #include "filters/rules/rule_loader.h"
 #include "ingest/post_writer.h"
 #include "stream/embedded/embedded_streams.h"
+#include "stream/testing/memory_cluster.h"
 #include "stream/testing/memory_streams.h"
 
 namespace keng::filters {
@@ -253,6 +256,40 @@ TEST(FilterCounts, SurviveTheirEncodingAndRefuseOthers) {
   for (const char* text : {"2 1 1 1", "1 2", "1 -1 0 0", "1 x", "1 1 1 1 1 1 1 1 1 1 1 1 1"}) {
     EXPECT_FALSE(DecodeFilterCounts(text).ok()) << text;
   }
+}
+
+// Keeps the streams of each write, in the order first named.
+class WriteOrder final : public stream::MemoryCluster::Faults {
+ public:
+  void At(const std::string&, stream::MemoryCluster::Point) override {}
+  stream::MemoryCluster::WriteFate OnWrite(const std::string&,
+                                           const stream::WriteSet& set) override {
+    for (const stream::WriteSet::Entry& entry : set.entries()) {
+      if (std::find(streams.begin(), streams.end(), entry.stream) == streams.end())
+        streams.push_back(entry.stream);
+    }
+    return {};
+  }
+  stream::MemoryCluster::AppendFate OnAppend(const std::string&) override {
+    return stream::MemoryCluster::AppendFate::kWhole;
+  }
+
+  std::vector<StreamId> streams;
+};
+
+TEST_F(FilterWorkerTest, TextsComeBeforeTheInboxAlsoWhereAnEditComesFirst) {
+  ingest::Post edit = NewPost("t:1", "hẻm này ngập lút bánh, phường Long Xuyên, An Giang");
+  edit.edit = true;
+  Store(edit);
+  worker_.reset();
+  WriteOrder order;
+  stream::MemoryCluster cluster(streams_, &order);
+  const auto streams = cluster.Open("filter");
+  const auto worker = FilterWorker::Open(
+      {.desks = {"91"}, .sketch_seed = 7}, *streams, [this] { return kit_; }, metrics_);
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE((*worker)->RunOnce(absl::ZeroDuration()).ok());
+  EXPECT_EQ(order.streams, (std::vector<StreamId>{StreamId::kTexts, StreamId::kInbox}));
 }
 
 }  // namespace
