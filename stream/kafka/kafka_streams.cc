@@ -110,6 +110,8 @@ class KafkaStreams final : public Streams {
   absl::Status LearnTimes(StreamId stream);
   absl::Status CommitPositions(const std::vector<WriteSet::Position>& positions);
   absl::Status CommitGroup(const GroupId& group, const std::vector<WriteSet::Position>& positions);
+  absl::StatusOr<std::shared_ptr<KafkaClient>> GroupClient(const GroupId& group) const;
+  absl::StatusOr<std::map<int, Committed>> Positions(std::string_view name, StreamId stream) const;
   absl::StatusOr<std::unique_ptr<KafkaReader>> MakeReader(std::string_view name, StreamId stream,
                                                           std::map<int, Offset> begin);
   absl::StatusOr<bool> IsRegistered(const ReaderId& id);
@@ -136,8 +138,9 @@ class KafkaStreams final : public Streams {
   std::set<ReaderId> registered_ ABSL_GUARDED_BY(mutex_);
   std::map<ReaderId, const KafkaReader*> readers_ ABSL_GUARDED_BY(mutex_);
   std::map<GroupId, const KafkaMembership*> members_ ABSL_GUARDED_BY(mutex_);
-  // Clients for commits of groups that no reader is open of. As many as there are reader names.
-  std::map<GroupId, std::shared_ptr<KafkaClient>> committers_ ABSL_GUARDED_BY(mutex_);
+  // Clients that read positions, and commit those of groups that this process is no member of. As
+  // many as there are reader names.
+  mutable std::map<GroupId, std::shared_ptr<KafkaClient>> group_clients_ ABSL_GUARDED_BY(mutex_);
 
   mutable base::Mutex stats_mutex_;
   mutable std::vector<ReaderStats> stats_ ABSL_GUARDED_BY(stats_mutex_);
@@ -328,6 +331,31 @@ absl::Status KafkaStreams::SendRecords(const WriteSet& set) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::shared_ptr<KafkaClient>> KafkaStreams::GroupClient(const GroupId& group) const {
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = group_clients_.find(group);
+    if (found != group_clients_.end()) return found->second;
+  }
+  const auto& [name, stream] = group;
+  KENG_ASSIGN_OR_RETURN(std::shared_ptr<KafkaClient> client,
+                        KafkaClient::Make(options_,
+                                          {.role = base::StrCat("commit.", RoleName(name, stream)),
+                                           .type = RD_KAFKA_CONSUMER,
+                                           .fixed = {{"group.id", Group(name, stream)},
+                                                     {"enable.auto.commit", "false"}}},
+                                          nullptr));
+  base::MutexLock lock(mutex_);
+  return group_clients_.try_emplace(group, std::move(client)).first->second;
+}
+
+absl::StatusOr<std::map<int, Committed>> KafkaStreams::Positions(std::string_view name,
+                                                                 StreamId stream) const {
+  KENG_ASSIGN_OR_RETURN(const std::shared_ptr<KafkaClient> client,
+                        GroupClient({std::string(name), stream}));
+  return admin_->Positions(client->get(), TopicName(options_, stream), partitions(stream));
+}
+
 absl::Status KafkaStreams::CommitGroup(const GroupId& group,
                                        const std::vector<WriteSet::Position>& positions) {
   const auto& [name, stream] = group;
@@ -342,22 +370,11 @@ absl::Status KafkaStreams::CommitGroup(const GroupId& group,
                                                  position.partition, " is another's now"));
       }
       handle = member->second->client().get();
-    } else {
-      committer = committers_[group];
-      handle = committer == nullptr ? nullptr : committer->get();
     }
   }
   if (handle == nullptr) {
-    KENG_ASSIGN_OR_RETURN(
-        committer, KafkaClient::Make(options_,
-                                     {.role = base::StrCat("commit.", RoleName(name, stream)),
-                                      .type = RD_KAFKA_CONSUMER,
-                                      .fixed = {{"group.id", Group(name, stream)},
-                                                {"enable.auto.commit", "false"}}},
-                                     nullptr));
+    KENG_ASSIGN_OR_RETURN(committer, GroupClient(group));
     handle = committer->get();
-    base::MutexLock lock(mutex_);
-    committers_[group] = committer;
   }
   const std::string topic = TopicName(options_, stream);
   const TopicList list = NewTopicList(static_cast<int>(positions.size()));
@@ -444,8 +461,7 @@ absl::StatusOr<std::unique_ptr<Reader>> KafkaStreams::OpenReader(std::string_vie
     }
   }
   const std::string topic = TopicName(options_, stream);
-  KENG_ASSIGN_OR_RETURN(const auto positions,
-                        admin_->Positions(Group(name, stream), topic, this->partitions(stream)));
+  KENG_ASSIGN_OR_RETURN(const auto positions, Positions(name, stream));
   std::map<int, Offset> begin;
   std::vector<WriteSet::Position> first;
   for (const int partition : partitions) {
@@ -525,7 +541,7 @@ absl::Status KafkaStreams::RemoveReader(std::string_view name, StreamId stream) 
     }
     for (const int partition : partitions)
       registered_.erase({std::string(name), stream, partition});
-    committers_.erase({std::string(name), stream});
+    group_clients_.erase({std::string(name), stream});
   }
   return admin_->DeleteGroup(Group(name, stream));
 }
@@ -534,9 +550,7 @@ absl::StatusOr<std::optional<Committed>> KafkaStreams::committed(std::string_vie
                                                                  StreamId stream, int partition) {
   if (partition < 0 || partition >= partitions(stream))
     return absl::NotFoundError("no such partition");
-  KENG_ASSIGN_OR_RETURN(
-      const auto positions,
-      admin_->Positions(Group(name, stream), TopicName(options_, stream), partitions(stream)));
+  KENG_ASSIGN_OR_RETURN(const auto positions, Positions(name, stream));
   const auto found = positions.find(partition);
   if (found == positions.end()) return std::nullopt;
   return found->second;
@@ -652,8 +666,7 @@ absl::Status KafkaStreams::RefreshReaderStats() const {
   }
   for (const auto& [name, stream] : groups) {
     const std::string topic = TopicName(options_, stream);
-    KENG_ASSIGN_OR_RETURN(const auto positions,
-                          admin_->Positions(Group(name, stream), topic, partitions(stream)));
+    KENG_ASSIGN_OR_RETURN(const auto positions, Positions(name, stream));
     for (const auto& [partition, committed] : positions) {
       KENG_ASSIGN_OR_RETURN(const Offset end, admin_->EndOf(topic, partition));
       stats.push_back({.reader = name,

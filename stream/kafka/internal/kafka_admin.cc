@@ -207,6 +207,14 @@ absl::StatusOr<KafkaSettings> KafkaAdmin::SettingsOf(const std::string& topic) c
   return settings;
 }
 
+rd_kafka_resp_err_t KafkaAdmin::LeaderAskedAnew(rd_kafka_resp_err_t error) const {
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR || !PassesSoon(error)) return error;
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (rd_kafka_metadata(client_, 1, nullptr, &metadata, deadline_ms_) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_metadata_destroy(metadata);
+  return error;
+}
+
 // rd_kafka_query_watermark_offsets() would ask for both ends at once, but waits without end for a
 // broker that does not answer.
 absl::StatusOr<Offset> KafkaAdmin::AskOffset(const std::string& topic, int partition,
@@ -217,7 +225,7 @@ absl::StatusOr<Offset> KafkaAdmin::AskOffset(const std::string& topic, int parti
   const rd_kafka_resp_err_t error = WhileItPasses(deadline_, [&] {
     one->offset = time_or_end;
     const rd_kafka_resp_err_t asked = rd_kafka_offsets_for_times(client_, list.get(), deadline_ms_);
-    return asked == RD_KAFKA_RESP_ERR_NO_ERROR ? one->err : asked;
+    return LeaderAskedAnew(asked == RD_KAFKA_RESP_ERR_NO_ERROR ? one->err : asked);
   });
   KENG_RETURN_IF_ERROR(
       FromKafka(error, base::StrCat("look up a place in ", topic, "/", partition)));
@@ -292,49 +300,38 @@ absl::StatusOr<std::vector<std::string>> KafkaAdmin::Groups() const {
   return groups;
 }
 
-absl::StatusOr<std::map<int, Committed>> KafkaAdmin::Positions(const std::string& group,
-                                                               const std::string& topic,
-                                                               int partitions) const {
-  std::map<int, Committed> positions;
-  const rd_kafka_resp_err_t error =
-      WhileItPasses(deadline_, [&] { return AskPositions(group, topic, partitions, positions); });
-  KENG_RETURN_IF_ERROR(FromKafka(error, base::StrCat("read positions of ", group)));
-  return positions;
-}
+namespace {
 
-rd_kafka_resp_err_t KafkaAdmin::AskPositions(const std::string& group, const std::string& topic,
-                                             int partitions,
-                                             std::map<int, Committed>& positions) const {
+rd_kafka_resp_err_t AskPositions(rd_kafka_t* of_group, const std::string& topic, int partitions,
+                                 int deadline_ms, std::map<int, Committed>& positions) {
   const TopicList list = NewTopicList(partitions);
   for (int i = 0; i < partitions; ++i)
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i);
-  rd_kafka_ListConsumerGroupOffsets_t* request =
-      rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get());
-  auto event =
-      Ask(client_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, deadline_ms_, "read positions",
-          [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
-            rd_kafka_ListConsumerGroupOffsets(client_, &request, 1, options, queue);
-          });
-  rd_kafka_ListConsumerGroupOffsets_destroy(request);
-  if (!event.ok()) return RD_KAFKA_RESP_ERR__TRANSPORT;
-  size_t count = 0;
-  const rd_kafka_group_result_t** results = rd_kafka_ListConsumerGroupOffsets_result_groups(
-      rd_kafka_event_ListConsumerGroupOffsets_result(event->get()), &count);
+  const rd_kafka_resp_err_t error = rd_kafka_committed(of_group, list.get(), deadline_ms);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
   positions.clear();
-  for (size_t i = 0; i < count; ++i) {
-    if (const rd_kafka_error_t* error = rd_kafka_group_result_error(results[i]); error != nullptr)
-      return rd_kafka_error_code(error);
-    const rd_kafka_topic_partition_list_t* found = rd_kafka_group_result_partitions(results[i]);
-    for (int j = 0; found != nullptr && j < found->cnt; ++j) {
-      const rd_kafka_topic_partition_t& one = found->elems[j];
-      if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) return one.err;
-      if (one.offset < 0) continue;
-      positions[one.partition] = {.next = one.offset,
-                                  .metadata = UnescapeMetadata(
-                                      {static_cast<const char*>(one.metadata), one.metadata_size})};
-    }
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& one = list->elems[i];
+    if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) return one.err;
+    if (one.offset < 0) continue;
+    positions[one.partition] = {
+        .next = one.offset,
+        .metadata = UnescapeMetadata({static_cast<const char*>(one.metadata), one.metadata_size})};
   }
   return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<int, Committed>> KafkaAdmin::Positions(rd_kafka_t* of_group,
+                                                               const std::string& topic,
+                                                               int partitions) const {
+  std::map<int, Committed> positions;
+  const rd_kafka_resp_err_t error = WhileItPasses(deadline_, [&] {
+    return AskPositions(of_group, topic, partitions, deadline_ms_, positions);
+  });
+  KENG_RETURN_IF_ERROR(FromKafka(error, base::StrCat("read positions in ", topic)));
+  return positions;
 }
 
 absl::Status KafkaAdmin::DeleteGroup(const std::string& group) const {

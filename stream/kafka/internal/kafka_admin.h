@@ -70,9 +70,10 @@ class KafkaAdmin {
   absl::Status DeleteRecords(const std::string& topic, const std::map<int, Offset>& before) const;
 
   absl::StatusOr<std::vector<std::string>> Groups() const;
-  // Committed positions of `group` in `topic`, by partition; partitions without one are left out.
-  absl::StatusOr<std::map<int, Committed>> Positions(const std::string& group,
-                                                     const std::string& topic,
+  // Committed positions in `topic`, by partition, of the group that the consumer `of_group` is
+  // configured with; it need not be a member. Partitions without one are left out. (The admin
+  // request for this crashes librdkafka 2.0.2 when the coordinator's connection ends meanwhile.)
+  absl::StatusOr<std::map<int, Committed>> Positions(rd_kafka_t* of_group, const std::string& topic,
                                                      int partitions) const;
   // NotFound: no such group. FailedPrecondition: it has members.
   absl::Status DeleteGroup(const std::string& group) const;
@@ -84,6 +85,9 @@ class KafkaAdmin {
                                    int64_t time_or_end) const;
   rd_kafka_resp_err_t AskPositions(const std::string& group, const std::string& topic,
                                    int partitions, std::map<int, Committed>& positions) const;
+  // Passes an answer on. When it is one of a leader that moved, the leaders are asked for first:
+  // librdkafka 2.0.2 does so on its own only with the next regular refresh of its metadata.
+  rd_kafka_resp_err_t LeaderAskedAnew(rd_kafka_resp_err_t error) const;
 
   rd_kafka_t* const client_;
   const absl::Duration deadline_;
