@@ -514,8 +514,8 @@ class Publish(Fault):
         for text in told.stdout.splitlines():
             with contextlib.suppress(ValueError):
                 found = json.loads(text)
-                if "instance" not in found:
-                    return found
+                if "current" in found:
+                    return found["current"]
         return None
 
     def begin(self, line):
@@ -538,7 +538,7 @@ class Publish(Fault):
     def prove(self, line):
         if self.after is None or self.after == self.before:
             raise NotFired(f"the published version stayed {self.before}")
-        return f"published {self.after.get('version', self.after)}"
+        return f"{self.after} is in force after {self.before}"
 
 
 class Burst(Fault):
