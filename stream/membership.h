@@ -46,7 +46,8 @@ class Membership {
   // Unavailable: the cluster cannot be reached; what is held is held. Aborted: the group takes this
   // member for a former one, because another process has this instance's name or, once, because
   // the cluster was away: nothing is held any more, and the caller drops what it has begun and
-  // opens another membership in place of this one.
+  // opens another membership in place of this one. Cancelled: likewise, and it is known that no
+  // other process is the reason.
   virtual absl::StatusOr<MemberEvent> Poll(absl::Duration timeout) = 0;
   // REQUIRES: kDraining, and no Reader of the partitions is open.
   virtual absl::Status Release() = 0;

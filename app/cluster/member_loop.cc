@@ -54,7 +54,8 @@ absl::StatusOr<int64_t> MemberLoop::Step(absl::Duration wait) {
     wait = absl::ZeroDuration();
   }
   const absl::StatusOr<stream::MemberEvent> event = member_->Poll(wait);
-  if (absl::IsAborted(event.status())) return ShutOut(event.status());
+  if (absl::IsAborted(event.status()) || absl::IsCancelled(event.status()))
+    return ShutOut(event.status());
   KENG_RETURN_IF_ERROR(event.status());
   switch (*event) {
     case stream::MemberEvent::kGained:
@@ -97,6 +98,7 @@ absl::Status MemberLoop::ShutOut(const absl::Status& why) {
     gone = std::move(member_);
   }
   gone = nullptr;
+  if (absl::IsCancelled(why)) return absl::UnavailableError(reason);
   const absl::Time now = absl::Now();
   shut_out_.push_back(now);
   while (shut_out_.front() < now - kShutOutWithin) shut_out_.pop_front();

@@ -125,12 +125,24 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
         message->err == RD_KAFKA_RESP_ERR__FATAL) {
       // Also after the cluster was away for longer than the session: what the client had sent as
       // the member that it was reaches the group after it has joined anew (librdkafka 2.0.2).
-      return absl::AbortedError(
-          base::StrCat("kafka: ", parts_.group, ": ", rd_kafka_message_errstr(message.get())));
+      const std::string reason =
+          base::StrCat("kafka: ", parts_.group, ": ", rd_kafka_message_errstr(message.get()));
+      return Forgotten() ? absl::CancelledError(reason) : absl::AbortedError(reason);
     }
     // Others (a broker that is away, a poll that came late) end by themselves, with a rebalance
     // when it comes to that.
   }
+}
+
+// A member that was silent for longer than its session forgets its id, and before it joins again
+// librdkafka still sends a heartbeat, without an id, which the coordinator must take for that of a
+// second process with the instance's name. Who was really replaced knows his id.
+// https://github.com/confluentinc/librdkafka/issues/3437
+bool KafkaMembership::Forgotten() const {
+  char* const id = rd_kafka_memberid(client_->get());
+  const bool forgotten = id == nullptr || *id == '\0';
+  if (id != nullptr) rd_kafka_mem_free(client_->get(), id);
+  return forgotten;
 }
 
 absl::Status KafkaMembership::Release() {
