@@ -137,7 +137,6 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
 // A member that was silent for longer than its session forgets its id, and before it joins again
 // librdkafka still sends a heartbeat, without an id, which the coordinator must take for that of a
 // second process with the instance's name. Who was really replaced knows his id.
-// https://github.com/confluentinc/librdkafka/issues/3437
 bool KafkaMembership::Forgotten() const {
   char* const id = rd_kafka_memberid(client_->get());
   const bool forgotten = id == nullptr || *id == '\0';
