@@ -63,7 +63,7 @@ class KafkaStreams final : public Streams {
             .trims = !options_.mock,
             .compacts = false,
             .bounds_bytes = false,
-            .changelog = configs_.contains(StreamId::kState),
+            .changelog = configs_.contains(StreamId::kState) && !options_.mock,
             .membership = true};
   }
   int partitions(StreamId stream) const override {
@@ -86,6 +86,8 @@ class KafkaStreams final : public Streams {
   absl::StatusOr<std::unique_ptr<Membership>> OpenMembership(std::string_view name,
                                                              StreamId stream) override;
   absl::StatusOr<std::unique_ptr<Changelog>> OpenChangelog(std::string_view owner) override {
+    if (options_.mock)
+      return absl::FailedPreconditionError("the mock cluster shuts out no former owner");
     KENG_ASSIGN_OR_RETURN(std::unique_ptr<KafkaChangelog> log,
                           KafkaChangelog::Open(options_, owner, clock_, metrics_));
     return log;
