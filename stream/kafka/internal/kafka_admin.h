@@ -83,8 +83,6 @@ class KafkaAdmin {
   // none.
   absl::StatusOr<Offset> AskOffset(const std::string& topic, int partition,
                                    int64_t time_or_end) const;
-  rd_kafka_resp_err_t AskPositions(const std::string& group, const std::string& topic,
-                                   int partitions, std::map<int, Committed>& positions) const;
   // Passes an answer on. When it is one of a leader that moved, the leaders are asked for first:
   // librdkafka 2.0.2 does so on its own only with the next regular refresh of its metadata.
   rd_kafka_resp_err_t LeaderAskedAnew(rd_kafka_resp_err_t error) const;
