@@ -159,8 +159,9 @@ absl::StatusOr<std::unique_ptr<ClusterProcess>> ClusterProcess::Open(
   KENG_ASSIGN_OR_RETURN(p.territory, LoadTerritory(config));
   if (p.Has(Stage::kFilter) || p.Has(Stage::kIngest)) {
     // A key of its own in each process would count one author as several, and compare texts with
-    // nobody's.
-    if (!std::filesystem::exists(config.keys_file)) {
+    // nobody's. Who runs all stages is the first process of an installation, or should know.
+    const bool alone = p.Has(Stage::kFilter) && p.Has(Stage::kIngest) && p.Has(Stage::kAlert);
+    if (!alone && !std::filesystem::exists(config.keys_file)) {
       return absl::NotFoundError(
           StrCat(config.keys_file,
                  ": the author keys are not there; make them once with `keng keys make` ",
