@@ -5,6 +5,7 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/strings.h"
 #include "stream/contract_test.h"
 #include "stream/kafka/kafka_streams.h"
@@ -43,6 +44,8 @@ class MockPlace final : public StreamsPlace {
     return OpenKafkaStreams(options, clock, nullptr);
   }
 
+  rd_kafka_mock_cluster_t* cluster() { return cluster_; }
+
  private:
   rd_kafka_t* handle_;
   rd_kafka_mock_cluster_t* cluster_;
@@ -52,6 +55,28 @@ INSTANTIATE_TEST_SUITE_P(KafkaMock, StreamsContractTest,
                          testing::Values(ContractCase{
                              "Mock", [] { return std::make_unique<MockPlace>(); }}),
                          ContractCaseName);
+
+// A producer that takes a record for written without the broker's word of where it stands loses
+// it: see kUnproven. The mock's answer makes librdkafka do so, and keeps nothing.
+TEST(KafkaMockProducerTest, ARecordWhosePlaceNobodyKnowsIsWrittenAgain) {
+  MockPlace place;
+  const base::RealClock clock;
+  const auto streams = place.Open({{StreamId::kInbox, {}}}, clock);
+  ASSERT_TRUE(streams.ok()) << streams.status();
+  WriteSet set;
+  set.Append(StreamId::kInbox, "91", "first");
+  constexpr int16_t kProduce = 0;
+  rd_kafka_mock_push_request_errors(place.cluster(), kProduce, 1,
+                                    RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+  EXPECT_EQ((*streams)->Write(set).code(), absl::StatusCode::kUnavailable);
+  ASSERT_TRUE((*streams)->Write(set).ok());
+  const auto tap = (*streams)->OpenTap(StreamId::kInbox);
+  ASSERT_TRUE(tap.ok()) << tap.status();
+  const auto batch = (*tap)->Read(1 << 20, absl::Seconds(20));
+  ASSERT_TRUE(batch.ok() && *batch != nullptr) << batch.status();
+  ASSERT_EQ((*batch)->records().size(), 1u);
+  EXPECT_EQ((*batch)->records()[0].value, "first");
+}
 
 }  // namespace
 }  // namespace keng::stream

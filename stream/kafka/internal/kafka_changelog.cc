@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/stable_hash.h"
 #include "base/strings.h"
+#include "stream/kafka/internal/kafka_producer.h"
 
 namespace keng::stream {
 namespace {
@@ -18,8 +19,9 @@ struct Batch {
 
 void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   auto* batch = static_cast<Batch*>(message->_private);
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    batch->error = message->err;
+  const rd_kafka_resp_err_t error = DeliveryError(*message);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    batch->error = error;
   } else {
     batch->last = std::max(batch->last, message->offset);
   }
@@ -153,6 +155,12 @@ absl::StatusOr<Offset> KafkaChangelog::Produce(const WriteSet& set) {
       rd_kafka_poll(handle, 10);
     }
     if (!status.ok()) break;
+  }
+  // What is under way ends here, as the commit would have it end; a batch with a hole is not
+  // committed.
+  if (status.ok()) {
+    rd_kafka_flush(handle, ToMillis(options_.write_deadline));
+    if (batch.error == kUnproven) status = FromKafka(kUnproven, "write the changelog");
   }
   if (status.ok()) {
     rd_kafka_error_t* error =

@@ -18,6 +18,7 @@ struct Flight {
   base::CondVar landed;
   size_t left ABSL_GUARDED_BY(mutex) = 0;
   rd_kafka_resp_err_t error ABSL_GUARDED_BY(mutex) = RD_KAFKA_RESP_ERR_NO_ERROR;
+  size_t unproven ABSL_GUARDED_BY(mutex) = 0;
 };
 
 // One record's way back.
@@ -29,13 +30,20 @@ struct Ticket {
 void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
   const auto* ticket = static_cast<const Ticket*>(message->_private);
   ticket->record->offset = message->offset;
+  const rd_kafka_resp_err_t error = DeliveryError(*message);
   Flight& flight = *ticket->flight;
   base::MutexLock lock(flight.mutex);
-  if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) flight.error = message->err;
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) flight.error = error;
+  if (error == kUnproven) ++flight.unproven;
   if (--flight.left == 0) flight.landed.NotifyAll();
 }
 
 }  // namespace
+
+rd_kafka_resp_err_t DeliveryError(const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return message.err;
+  return message.offset < 0 ? kUnproven : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
 
 struct KafkaProducer::Instance {
   std::unique_ptr<KafkaClient> client;
@@ -66,6 +74,9 @@ KafkaProducer::KafkaProducer(const KafkaOptions& options, base::Metrics* metrics
   if (metrics_ == nullptr) return;
   renewed_ = metrics_->counter("keng_kafka_producers_renewed_total",
                                "Producers that were beyond repair and replaced");
+  unproven_ = metrics_->counter("keng_kafka_unproven_records_total",
+                                "Records that were said to stand in a stream, without their place, "
+                                "and are written again");
   send_seconds_ = metrics_->histogram("keng_kafka_send_seconds",
                                       "Time until the brokers had one write of one stream",
                                       base::LatencyBounds());
@@ -168,6 +179,7 @@ absl::Status KafkaProducer::Send(absl::Span<OutgoingRecord> records) {
     flight.left -= refused;
     while (flight.left > 0) flight.landed.Wait(flight.mutex);
     if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) failure = flight.error;
+    if (flight.unproven > 0) unproven_.Add(static_cast<double>(flight.unproven));
   }
   char reason[256] = {};
   if (rd_kafka_fatal_error(handle, reason, sizeof(reason)) != RD_KAFKA_RESP_ERR_NO_ERROR) {

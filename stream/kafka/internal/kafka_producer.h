@@ -34,6 +34,16 @@ struct OutgoingRecord {
   Offset offset = -1;  // set by Send(): where it stands
 };
 
+// Of a delivery that librdkafka calls good and cannot say the place of. It concludes that a request
+// of which it has no answer was written from the success of the next one
+// (rd_kafka_dr_implicit_ack); but a broker takes any first request of a producer that it does not
+// know, so that the one before may be lost: seen when the leader of a partition moves while a
+// process writes to it for the first time.
+// https://github.com/confluentinc/confluent-kafka-go/issues/921
+inline constexpr rd_kafka_resp_err_t kUnproven = RD_KAFKA_RESP_ERR__NO_OFFSET;
+// What became of a message: no error only where the broker has said where it stands.
+rd_kafka_resp_err_t DeliveryError(const rd_kafka_message_t& message);
+
 class KafkaProducer {
  public:
   static absl::StatusOr<std::unique_ptr<KafkaProducer>> Make(const KafkaOptions& options,
@@ -56,7 +66,7 @@ class KafkaProducer {
   // Constant after construction.
   const KafkaOptions options_;
   base::Metrics* const metrics_;
-  base::Counter renewed_;
+  base::Counter renewed_, unproven_;
   base::Histogram send_seconds_;
 
   base::Mutex mutex_;
