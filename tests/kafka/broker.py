@@ -431,6 +431,7 @@ class KafkaCluster:
     def suspend(self, node):
         """SIGSTOP: the sockets stay open and say nothing."""
         self.processes[node].send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.processes[node].pid, os.WSTOPPED)  # the signal has reached every thread
         self.suspended.add(node)
 
     def resume(self, node):
