@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "testkit"))
 sys.path.insert(0, str(HERE.parent / "crash"))
+import report_text  # noqa: E402
 import stories  # noqa: E402
 import wire  # noqa: E402
 from broker import KafkaCluster  # noqa: E402
@@ -31,13 +32,6 @@ PACK = ROOT / "tests/crash/pack"
 # Kafka gives a silent member's partitions to the others after the session timeout: 10 s by keng's own setting.
 TAKEOVER_S = 30
 IDLE_S = 90
-
-
-def wards():
-    """Code and full name of every unit of today, from the gazetteer."""
-    rows = re.findall(r'code: "(\d{5})", type: ([^,]+), name: ([^,}]+)',
-                      (ROOT / "rules/places/an_giang.yaml").read_text())
-    return [(code, f"{kind} {name.strip()}") for code, kind, name in rows]
 
 
 def kcat(kafka, *words, data=b""):
@@ -134,7 +128,7 @@ cell_channels:
         return not outcome.success or any(test is self for test, _ in failures)
 
     def truth(self):
-        return stories.Input(self.seed, wards(), time.time() - 3600)
+        return stories.Input(self.seed, report_text.wards(), time.time() - 3600)
 
     def wait_holding(self, process, prefix, count, deadline_s=TAKEOVER_S):
         """Until it works on `count` partitions or sources, which its threads of this prefix show."""
@@ -346,7 +340,7 @@ cell_channels:
         line.start("alert")
         line.start("filter")
         line.start("ingest")
-        code, name = wards()[0]
+        code, name = report_text.wards()[0]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         posts = [json.dumps({"id": f"forum:{n}", "source": "forum:other", "author": "u88", "created_at": stamp,
                              "text": f"{text} gọi 0912345678", "url": f"https://forum.example/{n}"}, ensure_ascii=False)
@@ -376,7 +370,7 @@ cell_channels:
 
     def test_published_rules_reach_all_filters(self):
         line = self.line()
-        code, name = wards()[0]
+        code, name = report_text.wards()[0]
         line.start("alert")
         line.start("ingest")
         filters = [line.start("filter", one) for one in ("f0", "f1")]
@@ -428,7 +422,7 @@ rules:
         self.assertEqual([row["version"] for row in rows], [version] * 2)
 
         # 100,000 phrases travel in chunks.
-        syllables = [onset + rime for onset in stories.ONSETS for rime in stories.RIMES]
+        syllables = [onset + rime for onset in report_text.ONSETS for rime in report_text.RIMES]
         count, base = 100_000, len(syllables)
         phrases = [f"bão {syllables[n % base]} {syllables[n // base % base]} xyz" for n in range(count)]
         pack.write_text(rule.format(topic="flooding", phrases=", ".join(phrases), first=phrases[-1], name=name,
