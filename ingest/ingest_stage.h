@@ -14,7 +14,8 @@
 //   }
 //
 // Life cycle: Open() reads back the ids of the posts that are kept; OpenSource() once for each
-// source, again after its intake was destroyed; intakes are destroyed before the stage, the stage before its streams.
+// source, again after its intake was destroyed; intakes are destroyed before the stage, the stage
+// before its streams.
 //
 // Threads: IngestStage is thread-safe; a SourceIntake belongs to one thread at a time. No thread is
 // made here.
