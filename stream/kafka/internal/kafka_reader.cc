@@ -12,6 +12,7 @@ namespace {
 // Taken from librdkafka at a time.
 constexpr size_t kTakenMax = 2048;
 constexpr absl::Duration kCatchUpStep = absl::Milliseconds(100);
+constexpr absl::Duration kSeekRetry = absl::Milliseconds(1);
 
 // Keys and values of one batch in one block.
 class KafkaBatch final : public RecordBatch {
@@ -93,7 +94,8 @@ KafkaReader::~KafkaReader() {
   }
 }
 
-// Also after a seek: librdkafka drops what it fetched for the assignment before.
+// Once: librdkafka 2.0.2 ends the process when an assignment is replaced before it has let go of the
+// one before.
 absl::Status KafkaReader::Assign() {
   const TopicList list = NewTopicList(static_cast<int>(cursors_.size()));
   for (auto& [partition, cursor] : cursors_) {
@@ -162,7 +164,7 @@ std::shared_ptr<const RecordBatch> KafkaReader::Cut(size_t bytes_max) {
     auto& [partition, cursor] = *at;
     if (cursor.waiting.empty()) continue;
     turn_ = static_cast<int>(std::distance(cursors_.begin(), at)) + 1;
-    const Offset gap = cursor.waiting.front()->offset - cursor.next;
+    const Offset first = cursor.waiting.front()->offset;
     std::vector<Message> messages;
     size_t bytes = 0;
     while (!cursor.waiting.empty() && (messages.empty() || bytes < bytes_max)) {
@@ -171,13 +173,13 @@ std::shared_ptr<const RecordBatch> KafkaReader::Cut(size_t bytes_max) {
       cursor.waiting.pop_front();
     }
     auto batch = std::make_shared<KafkaBatch>(parts_.stream, partition, messages, cursor.last);
-    if (gap > 0) {
+    if (first > cursor.next) {
       // Compaction leaves gaps everywhere; retention takes the beginning.
       int64_t low = 0, high = 0;
       if (rd_kafka_get_watermark_offsets(client_->get(), parts_.topic.c_str(), partition, &low,
                                          &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
           low > cursor.next) {
-        parts_.expired_unread.Add(static_cast<double>(low - cursor.next));
+        parts_.expired_unread.Add(static_cast<double>(std::min(low, first) - cursor.next));
       }
     }
     cursor.next = cursor.waiting.empty() ? cursor.fetched : batch->next_offset();
@@ -228,6 +230,26 @@ absl::StatusOr<std::shared_ptr<const RecordBatch>> KafkaReader::Read(size_t byte
   }
 }
 
+// Afterwards librdkafka hands out nothing that it fetched before.
+absl::Status KafkaReader::SeekClient(int partition, Offset offset) {
+  const absl::Time deadline = absl::Now() + absl::Milliseconds(deadline_ms_);
+  while (true) {
+    const TopicList list = NewTopicList(1);
+    rd_kafka_topic_partition_t* place =
+        rd_kafka_topic_partition_list_add(list.get(), parts_.topic.c_str(), partition);
+    place->offset = offset;
+    rd_kafka_error_t* refused =
+        rd_kafka_seek_partitions(client_->get(), list.get(), deadline_ms_);
+    const rd_kafka_resp_err_t error =
+        refused != nullptr ? rd_kafka_error_code(refused) : place->err;
+    if (refused != nullptr) rd_kafka_error_destroy(refused);
+    // An assignment takes librdkafka's own thread a moment.
+    if (error != RD_KAFKA_RESP_ERR__STATE || absl::Now() >= deadline)
+      return FromKafka(error, base::StrCat("seek in ", parts_.topic, "/", partition));
+    absl::SleepFor(kSeekRetry);
+  }
+}
+
 absl::Status KafkaReader::Seek(int partition, Offset offset) {
   const auto found = cursors_.find(partition);
   if (found == cursors_.end())
@@ -235,14 +257,13 @@ absl::Status KafkaReader::Seek(int partition, Offset offset) {
   if (offset < 0) return absl::OutOfRangeError("Seek: before the beginning");
   KENG_ASSIGN_OR_RETURN(const Offset end, parts_.admin->EndOf(parts_.topic, partition));
   if (offset > end) return absl::OutOfRangeError("Seek: past the end");
-  // The others go on where they are handed out, for the new assignment fetches everything anew.
-  for (auto& [other, cursor] : cursors_) {
-    if (other == partition) cursor.next = offset;
-    cursor.fetched = cursor.next;
-    cursor.waiting.clear();
-  }
-  found->second.last = absl::InfinitePast();
-  assigned_ = false;
+  if (assigned_) KENG_RETURN_IF_ERROR(SeekClient(partition, offset));
+  Cursor& cursor = found->second;
+  cursor.next = offset;
+  cursor.fetched = offset;
+  cursor.end_seen = -1;
+  cursor.waiting.clear();
+  cursor.last = absl::InfinitePast();
   return absl::OkStatus();
 }
 

@@ -62,6 +62,7 @@ class KafkaReader final : public Reader {
 
   explicit KafkaReader(Parts parts) : parts_(std::move(parts)) {}
   absl::Status Assign();
+  absl::Status SeekClient(int partition, Offset offset);
   // Takes messages from librdkafka; waits up to `timeout` for the first.
   absl::Status Fetch(absl::Duration timeout);
   absl::Status Take(Message message);
