@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <map>
 #include <optional>
 #include <random>
@@ -9,6 +10,8 @@
 #include <utility>
 
 #include "alerting/cloud_event.h"
+#include "alerting/internal/channel_metrics.h"
+#include "alerting/internal/delivery_window.h"
 #include "base/check.h"
 #include "base/crash_point.h"
 #include "base/log.h"
@@ -24,74 +27,8 @@ using stream::StreamId;
 constexpr size_t kFetchEntries = 256;
 constexpr size_t kChangedMax = 4096;
 
-// Completes the alert when all channels of its cell are done.
-absl::Status CompleteIfDone(const DeliveryContext& context, const Outbox::Entry& entry) {
-  KENG_ASSIGN_OR_RETURN(const std::vector<Delivery> deliveries,
-                        context.outbox->Deliveries(entry.alert.id));
-  for (const std::string& name : context.routes->For(entry.alert.cell, entry.alert.desk)) {
-    const auto mine = std::find_if(deliveries.begin(), deliveries.end(),
-                                   [&name](const Delivery& d) { return d.channel == name; });
-    if (mine == deliveries.end() || !IsFinal(mine->state)) return absl::OkStatus();
-  }
-  return context.outbox->Complete(entry.sequence, entry.alert.id);
-}
-
-base::Counter DeliveryCounter(base::Metrics* metrics, std::string_view channel,
-                              std::string_view result) {
-  if (metrics == nullptr) return {};
-  return metrics->counter("keng_channel_deliveries_total", "Results of alert deliveries",
-                          {{"channel", std::string(channel)}, {"result", std::string(result)}});
-}
-
-// As in metrics and in the stream `alerts`.
-std::string_view StateName(DeliveryState state) {
-  switch (state) {
-    case DeliveryState::kPending:
-      return "pending";
-    case DeliveryState::kSent:
-      return "sent";
-    case DeliveryState::kDead:
-      return "dead";
-    case DeliveryState::kSuppressed:
-      return "suppressed";
-    case DeliveryState::kDigested:
-      return "digested";
-  }
-  return "?";
-}
-
-struct WorkerMetrics {
-  WorkerMetrics(base::Metrics* metrics, const std::string& channel)
-      : sent(DeliveryCounter(metrics, channel, "sent")),
-        retry(DeliveryCounter(metrics, channel, "retry")),
-        dead(DeliveryCounter(metrics, channel, "dead")),
-        suppressed(DeliveryCounter(metrics, channel, "suppressed")),
-        digested(DeliveryCounter(metrics, channel, "digested")),
-        edited(DeliveryCounter(metrics, channel, "edited")),
-        edit_failed(DeliveryCounter(metrics, channel, "edit_failed")) {
-    if (metrics == nullptr) return;
-    const base::Labels labels{{"channel", channel}};
-    post_to_alert = metrics->histogram(
-        "keng_post_to_alert_seconds",
-        "From the post's durable append to the channel's acceptance of the alert",
-        base::LatencyBounds(), labels);
-    queue_items = metrics->gauge("keng_channel_queue_items",
-                                 "Deliveries that the channel's worker holds in memory", labels);
-    queue_full = metrics->counter("keng_channel_queue_full_total",
-                                  "Rounds in which further alerts had to wait on disk", labels);
-    oldest = metrics->gauge("keng_channel_oldest_seconds",
-                            "Age of the oldest alert that the channel has not accepted", labels);
-    disabled = metrics->gauge("keng_channel_disabled",
-                              "1 when the endpoint asked never to be called again", labels);
-    outbox_errors = metrics->counter("keng_channel_outbox_errors_total",
-                                     "Failed reads and writes of the outbox and its logs", labels);
-  }
-
-  base::Counter sent, retry, dead, suppressed, digested, edited, edit_failed;
-  base::Histogram post_to_alert;
-  base::Gauge queue_items, oldest, disabled;
-  base::Counter queue_full, outbox_errors;
-};
+// Results in one commit of the outbox; a window may be smaller.
+constexpr size_t kRecordsMax = 64;
 
 class ChannelWorker final : public DeliveryWorker {
  public:
@@ -103,7 +40,8 @@ class ChannelWorker final : public DeliveryWorker {
         channel_(std::move(channel.channel)),
         repeats_(channel_->Can(Capability::kIdempotent) ? Repeats::kRecognised : Repeats::kVisible),
         metrics_(context.metrics, name_),
-        random_(options_.seed != 0 ? options_.seed : std::random_device{}()) {}
+        random_(options_.seed != 0 ? options_.seed : std::random_device{}()),
+        window_(options_.window_max) {}
 
   absl::Time RunOnce() override;
   void NotifyChanged(const std::vector<std::string>& incident_ids) override;
@@ -115,22 +53,37 @@ class ChannelWorker final : public DeliveryWorker {
     Outbox::Entry entry;
     Delivery delivery;
     std::optional<ShownMessage> to_show;  // to be recorded with the delivery
+    std::string_view to_log;       // the result that is still to be written to `alerts`, if any
+    absl::Time ended_at;           // when it came
+    std::string_view dead_reason;  // of a dead one, for `dead`
+    // The outbox says, or may say, something else of the delivery: a result that could not be
+    // recorded, or a mark of an attempt that was not made.
+    bool is_unrecorded = false;
   };
   using Items = std::map<uint64_t, Item>;
+  struct Window {
+    std::vector<Item*> to_send;
+    std::vector<Item*> to_record;  // what is to be recorded without a call
+  };
 
   void FollowClock(absl::Time now);
   void Fetch();
   absl::Status TakeEntry(Outbox::Entry entry);
-  void AttemptDue(absl::Time now);
-  absl::Status HandleStep(Items::iterator item, DeliveryStep step, absl::Time now);
-  absl::Status Hold(Item& item);
+  void AttemptDue();
+  void RecordLeftOver();
+  Window TakeWindow(Ringing ringing, std::deque<Item*>& left, std::vector<Item*>& late);
+  void Decide(Item& item, Ringing ringing, Window& window, std::vector<Item*>& late);
+  absl::Status AttemptWindow(const Window& window, std::deque<Item*>& left);
+  absl::Status MarkInFlight(absl::Span<Item* const> items);
   absl::Status Attempt(Item& item);
   absl::Status Deliver(Item& item, const std::optional<ShownMessage>& shown);
-  absl::Status AttemptDigest(const std::vector<uint64_t>& late);
-  absl::Status MarkInFlight(Item& item);
-  absl::Status Settle(Item& item, const SendResult& result);
-  absl::Status Finish(Item& item);
-  absl::Status Log(const Item& item, std::string_view result);
+  absl::Status AttemptDigest(const std::vector<Item*>& items);
+  void Settle(Item& item, const SendResult& result);
+  void End(Item& item, absl::Time now);
+  absl::Status Record(absl::Span<Item* const> items);
+  absl::Status RecordTogether(absl::Span<Item* const> items);
+  LogRecord LogOf(const Alert& alert, const Delivery& delivery, std::string_view result,
+                  absl::Time at) const;
   void Follow(absl::Time now);
   absl::Status Update(ShownMessage shown, absl::Time now);
   SendResult EditShown(const ShownMessage& shown, const Alert& alert,
@@ -139,6 +92,7 @@ class ChannelWorker final : public DeliveryWorker {
   absl::StatusOr<std::optional<ShownMessage>> ShownHere(std::string_view incident) const;
   void Note(const SendResult& result, absl::Time now);
   void Trouble(const absl::Status& status);
+  bool IsClosed() const { return is_refused_ || is_lost_; }
   bool IsBlocked(absl::Time now) const { return now < BlockedUntil(); }
   absl::Time BlockedUntil() const { return std::max(blocked_until_, channel_->ReadyAt()); }
   absl::Time NextRound(absl::Time now) const;
@@ -150,12 +104,13 @@ class ChannelWorker final : public DeliveryWorker {
   const std::vector<Language> languages_;
   const std::unique_ptr<Channel> channel_;
   const Repeats repeats_;
-  const WorkerMetrics metrics_;
+  const ChannelMetrics metrics_;
 
   std::atomic<bool> stopping_ = false;
 
   // Of the one thread that calls RunOnce().
   std::mt19937_64 random_;
+  DeliveryWindow window_;
   Items active_;
   uint64_t cursor_ = 0;
   bool is_gone_ = false;
@@ -181,13 +136,13 @@ absl::Time ChannelWorker::RunOnce() {
   has_trouble_ = false;
   is_refused_ = false;
   Fetch();
-  if (!is_refused_ && !is_lost_) AttemptDue(context_.clock->Now());
-  if (channel_->Can(Capability::kEdit) && options_.mode == RingMode::kLive && !is_refused_ &&
-      !is_lost_) {
+  if (!IsClosed()) AttemptDue();
+  if (channel_->Can(Capability::kEdit) && options_.mode == RingMode::kLive && !IsClosed()) {
     Follow(context_.clock->Now());
   }
   const absl::Time now = context_.clock->Now();
   metrics_.queue_items.Set(static_cast<double>(active_.size()));
+  metrics_.window_items.Set(static_cast<double>(window_.size()));
   metrics_.oldest.Set(active_.empty() ? 0
                                       : absl::ToDoubleSeconds(
                                             now - active_.begin()->second.entry.alert.decided_at));
@@ -243,7 +198,9 @@ absl::Status ChannelWorker::TakeEntry(Outbox::Entry entry) {
   for (const Delivery& known : deliveries) {
     if (known.channel == name_) delivery = known;
   }
-  if (IsFinal(delivery.state)) return CompleteIfDone(context_, entry);
+  if (IsFinal(delivery.state)) {
+    return context_.outbox->CompleteIfDone(entry.sequence, entry.alert.id, routes);
+  }
   // No wait of ours is longer: recorded by another clock, or before this one was set back. A
   // channel that asked for more says so again.
   if (delivery.next_attempt_at - context_.clock->Now() > options_.retry.backoff.cap) {
@@ -254,75 +211,124 @@ absl::Status ChannelWorker::TakeEntry(Outbox::Entry entry) {
   return absl::OkStatus();
 }
 
-void ChannelWorker::AttemptDue(absl::Time now) {
+void ChannelWorker::AttemptDue() {
+  RecordLeftOver();
   const Ringing ringing = context_.outbox->paused() ? Ringing::kPaused : Ringing::kOn;
-  std::vector<uint64_t> late;
-  std::vector<uint64_t> sequences;
-  sequences.reserve(active_.size());
-  for (const auto& [sequence, item] : active_) sequences.push_back(sequence);
-  for (const uint64_t sequence : sequences) {
-    if (stopping_) return;
-    const auto found = active_.find(sequence);
-    const Item& item = found->second;
-    // Each attempt may take long: the next decision looks at the clock anew.
-    now = context_.clock->Now();
-    const DeliveryStep step = DecideDelivery(item.delivery, item.entry.alert.decided_at, now,
-                                             options_.mode, ringing, options_.late_after);
-    if (step == DeliveryStep::kDigest && !is_gone_) {
-      if (late.size() < options_.digest_max) late.push_back(sequence);
-      continue;
-    }
-    if (absl::Status status = HandleStep(found, step, now); !status.ok()) Trouble(status);
-    if (is_refused_ || is_lost_) return;
+  std::deque<Item*> left;
+  for (auto& [sequence, item] : active_) left.push_back(&item);
+  std::vector<Item*> late;
+  while (!left.empty()) {
+    if (stopping_ || IsClosed()) return;
+    const Window window = TakeWindow(ringing, left, late);
+    if (absl::Status status = AttemptWindow(window, left); !status.ok()) Trouble(status);
   }
-  if (late.empty() || stopping_ || IsBlocked(context_.clock->Now())) return;
+  if (late.empty() || stopping_ || IsClosed()) return;
+  if (is_gone_ || IsBlocked(context_.clock->Now())) return;
   if (absl::Status status = AttemptDigest(late); !status.ok()) Trouble(status);
 }
 
-absl::Status ChannelWorker::HandleStep(Items::iterator found, DeliveryStep step, absl::Time now) {
-  Item& item = found->second;
+// What an earlier round could not record. Before anything is decided: an item is attempted only as
+// the outbox knows it.
+void ChannelWorker::RecordLeftOver() {
+  std::vector<Item*> items;
+  for (auto& [sequence, item] : active_) {
+    if (item.is_unrecorded) items.push_back(&item);
+  }
+  for (size_t i = 0; i < items.size() && !IsClosed(); i += kRecordsMax) {
+    const auto some = absl::MakeConstSpan(items).subspan(i, kRecordsMax);
+    if (absl::Status status = Record(some); !status.ok()) Trouble(status);
+  }
+}
+
+// Takes from the front of `left` as many as go together.
+ChannelWorker::Window ChannelWorker::TakeWindow(Ringing ringing, std::deque<Item*>& left,
+                                                std::vector<Item*>& late) {
+  Window window;
+  while (!left.empty() && window.to_send.size() < window_.size() &&
+         window.to_record.size() < kRecordsMax) {
+    Item& item = *left.front();
+    left.pop_front();
+    Decide(item, ringing, window, late);
+  }
+  return window;
+}
+
+void ChannelWorker::Decide(Item& item, Ringing ringing, Window& window, std::vector<Item*>& late) {
+  // The windows before may have taken long: each decision looks at the clock anew.
+  const absl::Time now = context_.clock->Now();
+  DeliveryStep step = DecideDelivery(item.delivery, item.entry.alert.decided_at, now, options_.mode,
+                                     ringing, options_.late_after);
   const bool is_attempt = step == DeliveryStep::kSend || step == DeliveryStep::kDigest;
   if (is_gone_ && is_attempt) step = DeliveryStep::kGiveUp;
-  absl::Status status;
   switch (step) {
+    case DeliveryStep::kDone:  // and could not be recorded: in the next round
     case DeliveryStep::kWait:
+      return;
     case DeliveryStep::kDigest:
-      return absl::OkStatus();
+      if (late.size() < options_.digest_max) late.push_back(&item);
+      return;
     case DeliveryStep::kHold:
-      return Hold(item);
-    case DeliveryStep::kDone:
-      status = Finish(item);
-      break;
+      if (WasHeld(item.delivery)) return;
+      item.delivery.last_error =
+          MaybeSent(item.delivery) ? StrCat(kMaybeSent, kHeldByPause) : std::string(kHeldByPause);
+      item.is_unrecorded = true;
+      window.to_record.push_back(&item);
+      return;
     case DeliveryStep::kSuppress:
       item.delivery.state = DeliveryState::kSuppressed;
-      status = Finish(item);
       break;
     case DeliveryStep::kGiveUp:
       item.delivery.state = DeliveryState::kDead;
       if (is_gone_) item.delivery.last_error = "the endpoint is gone";
-      status = Finish(item);
       break;
     case DeliveryStep::kSend:
-      if (IsBlocked(now)) return absl::OkStatus();
-      status = Attempt(item);
-      break;
+      if (!IsBlocked(now)) window.to_send.push_back(&item);
+      return;
   }
-  // What could not be recorded stays, and is recorded or attempted again.
-  if (status.ok() && IsFinal(item.delivery.state)) active_.erase(found);
-  return status;
+  End(item, now);
+  window.to_record.push_back(&item);
 }
 
-absl::Status ChannelWorker::Hold(Item& item) {
-  if (WasHeld(item.delivery)) return absl::OkStatus();
-  Delivery held = item.delivery;
-  held.last_error = MaybeSent(held) ? StrCat(kMaybeSent, kHeldByPause) : std::string(kHeldByPause);
-  KENG_RETURN_IF_ERROR(context_.outbox->Record(held));
-  item.delivery = std::move(held);
-  return absl::OkStatus();
+// W1 to W5 for a window. What it does not come to goes back to `left`, in its place.
+absl::Status ChannelWorker::AttemptWindow(const Window& window, std::deque<Item*>& left) {
+  if (absl::Status status = MarkInFlight(window.to_send); !status.ok()) {  // W1
+    if (!absl::IsUnavailable(status)) window_.Close();
+    return status;
+  }
+  const absl::Time begun = context_.clock->Now();
+  absl::Time now = begun;
+  absl::Status all;
+  auto next = window.to_send.begin();
+  const auto is_over = [&] {
+    return next != window.to_send.begin() &&
+           (is_gone_ || IsBlocked(now) || DeliveryWindow::IsSlow(now - begun));
+  };
+  for (; next != window.to_send.end() && !stopping_ && !is_over(); ++next) {
+    all.Update(Attempt(**next));
+    now = context_.clock->Now();
+  }
+  left.insert(left.begin(), next, window.to_send.end());
+  if (!window.to_send.empty()) {
+    window_.Adapt({.asked = window.to_send.size(),
+                   .made = static_cast<size_t>(next - window.to_send.begin()),
+                   .took = now - begun,
+                   .may_go_on = failures_in_row_ == 0 && !IsBlocked(now)});
+  }
+  // In the same commit the marks of those that were not sent are taken back.
+  std::vector<Item*> items = window.to_record;
+  std::copy_if(window.to_send.begin(), window.to_send.end(), std::back_inserter(items),
+               [](const Item* item) { return item->is_unrecorded; });
+  all.Update(Record(items));
+  return all;
 }
 
 absl::StatusOr<std::optional<ShownMessage>> ChannelWorker::ShownHere(
     std::string_view incident) const {
+  // The window may have shown it a moment ago.
+  for (auto it = active_.rbegin(); it != active_.rend(); ++it) {
+    const std::optional<ShownMessage>& shown = it->second.to_show;
+    if (shown.has_value() && shown->incident == incident) return shown;
+  }
   KENG_ASSIGN_OR_RETURN(const std::vector<ShownMessage> messages, context_.outbox->Shown(incident));
   for (const ShownMessage& message : messages) {
     if (message.channel == name_ && message.incident == incident) return message;
@@ -341,14 +347,18 @@ Message ChannelWorker::Compose(const Alert& alert, const std::optional<std::stri
   return message;
 }
 
-absl::Status ChannelWorker::MarkInFlight(Item& item) {
-  if (repeats_ == Repeats::kRecognised && options_.flight_mark != FlightMark::kAlways) {
-    return absl::OkStatus();
+absl::Status ChannelWorker::MarkInFlight(absl::Span<Item* const> items) {
+  const bool is_marked =
+      repeats_ == Repeats::kVisible || options_.flight_mark == FlightMark::kAlways;
+  if (items.empty() || !is_marked) return absl::OkStatus();
+  std::vector<Delivery> marked;
+  for (Item* item : items) {
+    Delivery& delivery = marked.emplace_back(item->delivery);
+    delivery.last_error =
+        MaybeSent(delivery) ? StrCat(kMaybeSent, kInFlight) : std::string(kInFlight);
+    item->is_unrecorded = true;  // in memory there is no mark
   }
-  Delivery delivery = item.delivery;
-  delivery.last_error =
-      MaybeSent(delivery) ? StrCat(kMaybeSent, kInFlight) : std::string(kInFlight);
-  return context_.outbox->Record(delivery);
+  return context_.outbox->RecordAll(marked);
 }
 
 absl::Status ChannelWorker::Attempt(Item& item) {
@@ -364,7 +374,8 @@ absl::Status ChannelWorker::Attempt(Item& item) {
     // message that shows a later version may be that of a later alert.
     item.delivery.last_error.clear();
     const SendResult sent{.outcome = SendOutcome::kSent, .remote_id = shown->remote_id};
-    return Settle(item, sent);
+    Settle(item, sent);
+    return absl::OkStatus();
   }
   return Deliver(item, shown);
 }
@@ -374,7 +385,6 @@ absl::Status ChannelWorker::Deliver(Item& item, const std::optional<ShownMessage
   const bool is_repeat = MaybeSent(item.delivery) && repeats_ == Repeats::kVisible;
   KENG_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                         context_.outbox->Text(alert.incident.first_post));
-  KENG_RETURN_IF_ERROR(MarkInFlight(item));  // W1
   KENG_CRASH_POINT("alerting.before_send");
   const bool ends_story =
       alert.reason == AlertReason::kResolved || alert.reason == AlertReason::kRetracted;
@@ -404,79 +414,96 @@ absl::Status ChannelWorker::Deliver(Item& item, const std::optional<ShownMessage
     }
   }
   KENG_CRASH_POINT("alerting.after_send");
-  return Settle(item, result);
+  Settle(item, result);
+  return absl::OkStatus();
 }
 
-absl::Status ChannelWorker::Settle(Item& item, const SendResult& result) {
+void ChannelWorker::Settle(Item& item, const SendResult& result) {
   const absl::Time now = context_.clock->Now();
   Note(result, now);
   item.delivery =
       AfterAttempt(std::move(item.delivery), result, now, options_.retry, repeats_, random_());
-  if (IsFinal(item.delivery.state)) {
-    const absl::Time appended_at = item.entry.alert.appended_at;
-    if (item.delivery.state == DeliveryState::kSent && appended_at != absl::InfinitePast()) {
-      metrics_.post_to_alert.Observe(absl::ToDoubleSeconds(now - appended_at));
-    }
-    return Finish(item);
+  const absl::Time appended_at = item.entry.alert.appended_at;
+  if (item.delivery.state == DeliveryState::kSent && appended_at != absl::InfinitePast()) {
+    metrics_.post_to_alert.Observe(absl::ToDoubleSeconds(now - appended_at));
   }
-  metrics_.retry.Add();
-  KENG_RETURN_IF_ERROR(Log(item, "retry"));
-  return context_.outbox->Record(item.delivery);
+  End(item, now);
 }
 
-absl::Status ChannelWorker::Log(const Item& item, std::string_view result) {
-  const Alert& alert = item.entry.alert;
-  return context_.log->Append(
-      StreamId::kAlerts, alert.desk,
-      AlertLogRecord(alert, item.delivery, channel_->kind(), result, context_.clock->Now()));
+// The item has a result, which is to be recorded.
+void ChannelWorker::End(Item& item, absl::Time now) {
+  const bool is_final = IsFinal(item.delivery.state);
+  if (!is_final) metrics_.retry.Add();
+  item.to_log = is_final ? StateName(item.delivery.state) : "retry";
+  item.ended_at = now;
+  item.dead_reason = is_gone_ ? "gone" : "undeliverable";
+  item.is_unrecorded = true;
 }
 
-// W3 to W5. On an error nothing is forgotten: the item keeps its final state in memory, and the
-// next round comes back here without calling the channel again.
-absl::Status ChannelWorker::Finish(Item& item) {
-  if (item.to_show.has_value()) {
-    KENG_RETURN_IF_ERROR(context_.outbox->RecordShown(*item.to_show));
-    item.to_show.reset();
+LogRecord ChannelWorker::LogOf(const Alert& alert, const Delivery& delivery,
+                               std::string_view result, absl::Time at) const {
+  return {StreamId::kAlerts, alert.desk,
+          AlertLogRecord(alert, delivery, channel_->kind(), result, at)};
+}
+
+// W3 to W5; items that are final are gone then. On an error nothing is forgotten: the items keep
+// their results in memory, and the next round comes back here without calling the channel again.
+absl::Status ChannelWorker::Record(absl::Span<Item* const> items) {
+  if (items.empty()) return absl::OkStatus();
+  absl::Status status = RecordTogether(items);
+  const bool is_closed = absl::IsUnavailable(status) || absl::IsAborted(status);
+  if (status.ok() || is_closed || items.size() == 1) return status;
+  // What is refused for good must not keep the others.
+  absl::Status all;
+  for (Item* item : items) all.Update(RecordTogether({&item, 1}));
+  return all;
+}
+
+absl::Status ChannelWorker::RecordTogether(absl::Span<Item* const> items) {
+  std::vector<LogRecord> log;
+  for (const Item* item : items) {
+    if (item->to_log.empty()) continue;
+    log.push_back(LogOf(item->entry.alert, item->delivery, item->to_log, item->ended_at));
+    if (item->delivery.state != DeliveryState::kDead) continue;
+    log.push_back({StreamId::kDead, std::string(kDeadStage),
+                   DeadRecord(item->delivery, item->dead_reason, item->ended_at)});
   }
-  KENG_RETURN_IF_ERROR(Log(item, StateName(item.delivery.state)));
-  if (item.delivery.state == DeliveryState::kDead) {
-    KENG_RETURN_IF_ERROR(context_.log->Append(
-        StreamId::kDead, kDeadStage,
-        DeadRecord(item.delivery, is_gone_ ? "gone" : "undeliverable", context_.clock->Now())));
-    base::LogError(
-        "alert.dead",
-        {{"alert", item.delivery.alert}, {"channel", name_}, {"error", item.delivery.last_error}});
+  if (!log.empty()) KENG_RETURN_IF_ERROR(context_.log->Append(log));  // W3
+  std::vector<Outbox::Result> results;
+  for (Item* item : items) {
+    item->to_log = {};
+    const Alert& alert = item->entry.alert;
+    results.push_back({.delivery = item->delivery,
+                       .shown = item->to_show,
+                       .sequence = item->entry.sequence,
+                       .channels = context_.routes->For(alert.cell, alert.desk)});
   }
-  KENG_RETURN_IF_ERROR(context_.outbox->Record(item.delivery));  // W4
+  KENG_RETURN_IF_ERROR(context_.outbox->RecordResults(results));  // W4, W5
   KENG_CRASH_POINT("alerting.after_delivery_record");
-  switch (item.delivery.state) {
-    case DeliveryState::kSent:
-      metrics_.sent.Add();
-      break;
-    case DeliveryState::kDead:
-      metrics_.dead.Add();
-      break;
-    case DeliveryState::kSuppressed:
-      metrics_.suppressed.Add();
-      break;
-    case DeliveryState::kDigested:
-      metrics_.digested.Add();
-      break;
-    case DeliveryState::kPending:
-      break;
+  for (Item* item : items) {
+    item->is_unrecorded = false;
+    item->to_show.reset();
+    const Delivery& delivery = item->delivery;
+    if (!IsFinal(delivery.state)) continue;
+    metrics_.CountEnd(delivery.state);
+    if (delivery.state == DeliveryState::kDead) {
+      base::LogError(
+          "alert.dead",
+          {{"alert", delivery.alert}, {"channel", name_}, {"error", delivery.last_error}});
+    }
+    active_.erase(item->entry.sequence);
   }
-  return CompleteIfDone(context_, item.entry);  // W5
+  return absl::OkStatus();
 }
 
-absl::Status ChannelWorker::AttemptDigest(const std::vector<uint64_t>& sequences) {
+absl::Status ChannelWorker::AttemptDigest(const std::vector<Item*>& items) {
   std::vector<LateAlert> late;
   bool is_repeat = false;
-  for (const uint64_t sequence : sequences) {
-    Item& item = active_.at(sequence);
+  for (const Item* item : items) {
     KENG_ASSIGN_OR_RETURN(std::optional<std::string> text,
-                          context_.outbox->Text(item.entry.alert.incident.first_post));
-    is_repeat = is_repeat || (MaybeSent(item.delivery) && repeats_ == Repeats::kVisible);
-    late.push_back({item.entry.alert, std::move(text)});
+                          context_.outbox->Text(item->entry.alert.incident.first_post));
+    is_repeat = is_repeat || (MaybeSent(item->delivery) && repeats_ == Repeats::kVisible);
+    late.push_back({item->entry.alert, std::move(text)});
   }
   Message message{.kind = MessageKind::kDigest, .id = DigestId(late)};
   for (const Language language : languages_) {
@@ -484,9 +511,7 @@ absl::Status ChannelWorker::AttemptDigest(const std::vector<uint64_t>& sequences
     if (is_repeat) message.bodies.back().notice = std::string(RepeatNotice(language));
   }
   message.event = RenderDigestEvent(late, *context_.places, options_.event_source);
-  for (const uint64_t sequence : sequences) {
-    KENG_RETURN_IF_ERROR(MarkInFlight(active_.at(sequence)));
-  }
+  KENG_RETURN_IF_ERROR(MarkInFlight(items));
   KENG_CRASH_POINT("alerting.before_digest");
   SendResult result = channel_->Send(message);
   KENG_CRASH_POINT("alerting.after_digest");
@@ -495,32 +520,18 @@ absl::Status ChannelWorker::AttemptDigest(const std::vector<uint64_t>& sequences
   result.remote_id.clear();  // a digest is never edited, and its parts are not the members'
   // One draw: the members stay together for the next attempt.
   const uint64_t random = random_();
-  absl::Status all;
-  for (const uint64_t sequence : sequences) {
-    const auto found = active_.find(sequence);
-    Item& item = found->second;
-    const bool was_held = WasHeld(item.delivery);
-    item.delivery =
-        AfterAttempt(std::move(item.delivery), result, now, options_.retry, repeats_, random);
-    absl::Status status;
-    if (IsFinal(item.delivery.state)) {
-      if (item.delivery.state == DeliveryState::kSent) {
-        item.delivery.state = DeliveryState::kDigested;
-      }
-      status = Finish(item);
-      if (status.ok()) active_.erase(found);
-    } else {
-      if (was_held) {
-        item.delivery.last_error =
-            MaybeSent(item.delivery) ? StrCat(kMaybeSent, kHeldByPause) : std::string(kHeldByPause);
-      }
-      metrics_.retry.Add();
-      status = Log(item, "retry");
-      status.Update(context_.outbox->Record(item.delivery));
+  for (Item* item : items) {
+    Delivery& delivery = item->delivery;
+    const bool was_held = WasHeld(delivery);
+    delivery = AfterAttempt(std::move(delivery), result, now, options_.retry, repeats_, random);
+    if (delivery.state == DeliveryState::kSent) delivery.state = DeliveryState::kDigested;
+    if (!IsFinal(delivery.state) && was_held) {
+      delivery.last_error =
+          MaybeSent(delivery) ? StrCat(kMaybeSent, kHeldByPause) : std::string(kHeldByPause);
     }
-    all.Update(status);
+    End(*item, now);
   }
-  return all;
+  return Record(items);
 }
 
 // What a result says about the channel as a whole.
@@ -593,7 +604,7 @@ void ChannelWorker::Follow(absl::Time now) {
     for (const std::string& incident : following) add(incident);
   }
   for (ShownMessage& message : messages) {
-    if (stopping_ || is_refused_ || is_lost_) return;
+    if (stopping_ || IsClosed()) return;
     if (absl::Status status = Update(std::move(message), now); !status.ok()) Trouble(status);
   }
 }
@@ -638,9 +649,10 @@ absl::Status ChannelWorker::Update(ShownMessage shown, absl::Time now) {
   }
   shown.incident_version = incident->version;
   KENG_RETURN_IF_ERROR(context_.outbox->RecordShown(shown));
-  const Item item{.entry = {.alert = std::move(alert)},
-                  .delivery = {.alert = shown.incident, .channel = name_}};
-  return Log(item, result.outcome == SendOutcome::kSent ? "edited" : "edit_failed");
+  const LogRecord record =
+      LogOf(alert, {.alert = shown.incident, .channel = name_},
+            result.outcome == SendOutcome::kSent ? "edited" : "edit_failed", context_.clock->Now());
+  return context_.log->Append({&record, 1});
 }
 
 SendResult ChannelWorker::EditShown(const ShownMessage& shown, const Alert& alert,
@@ -661,69 +673,11 @@ void ChannelWorker::Trouble(const absl::Status& status) {
   base::LogError("alert.outbox", {{"channel", name_}, {"error", status.ToString()}});
 }
 
-class UnroutedWorker final : public DeliveryWorker {
- public:
-  explicit UnroutedWorker(const DeliveryContext& context)
-      : context_(context), suppressed_(DeliveryCounter(context.metrics, "none", "suppressed")) {}
-
-  absl::Time RunOnce() override {
-    const absl::Time now = context_.clock->Now();
-    if (is_lost_) return now + context_.options.poll_interval;
-    absl::StatusOr<std::vector<Outbox::Entry>> entries =
-        context_.outbox->Pending(cursor_, kFetchEntries);
-    if (!entries.ok()) return Trouble(entries.status(), now);
-    for (const Outbox::Entry& entry : *entries) {
-      if (stopping_) break;
-      if (absl::Status status = Look(entry); !status.ok()) return Trouble(status, now);
-      cursor_ = entry.sequence;
-    }
-    return entries->size() == kFetchEntries ? now : now + context_.options.poll_interval;
-  }
-  void NotifyChanged(const std::vector<std::string>&) override {}
-  void Stop() override { stopping_ = true; }
-  void Cut() override {}
-
- private:
-  absl::Time Trouble(const absl::Status& status, absl::Time now) {
-    is_lost_ = absl::IsAborted(status);
-    if (is_lost_) return now + context_.options.poll_interval;
-    base::LogError("alert.outbox", {{"channel", "none"}, {"error", status.ToString()}});
-    return now + absl::Seconds(1);
-  }
-
-  absl::Status Look(const Outbox::Entry& entry) {
-    const Alert& alert = entry.alert;
-    if (!context_.routes->For(alert.cell, alert.desk).empty()) {
-      return CompleteIfDone(context_, entry);
-    }
-    const Delivery delivery{.alert = alert.id,
-                            .channel = "none",
-                            .state = DeliveryState::kSuppressed,
-                            .last_error = "the cell has no channel"};
-    KENG_RETURN_IF_ERROR(context_.log->Append(
-        StreamId::kAlerts, alert.desk,
-        AlertLogRecord(alert, delivery, "none", "suppressed", context_.clock->Now())));
-    KENG_RETURN_IF_ERROR(context_.outbox->Record(delivery));
-    suppressed_.Add();
-    return context_.outbox->Complete(entry.sequence, alert.id);
-  }
-
-  const DeliveryContext context_;
-  const base::Counter suppressed_;
-  std::atomic<bool> stopping_ = false;
-  bool is_lost_ = false;  // the outbox belongs to another process
-  uint64_t cursor_ = 0;
-};
-
 }  // namespace
 
 std::unique_ptr<DeliveryWorker> MakeChannelWorker(const DeliveryContext& context,
                                                   ChannelSpec channel) {
   return std::make_unique<ChannelWorker>(context, std::move(channel));
-}
-
-std::unique_ptr<DeliveryWorker> MakeUnroutedWorker(const DeliveryContext& context) {
-  return std::make_unique<UnroutedWorker>(context);
 }
 
 }  // namespace keng::alerting

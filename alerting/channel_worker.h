@@ -10,18 +10,25 @@
 //       process (FlightMark), "in flight" is recorded first;
 //   W2  the channel is called;
 //   W3  the result goes to the stream `alerts` (and `dead`);
-//   W4  the result is recorded in the outbox;
+//   W4  the result is recorded in the outbox, and with it
 //   W5  the alert is completed when all its channels are done.
 // A crash between W2 and W4 repeats the attempt with the same id.
 //
+// Attempts are made in windows (internal/delivery_window.h): W1 is one commit of the outbox for all
+// of a window, then each is called in its turn, then W3 is one write and W4 with W5 one commit. A
+// crash in between repeats those that were called, each at most once. A window ends early when
+// Stop() is called, the channel takes no more for now, or the calls have taken long together; the
+// marks of those that were not called are taken back with W4, so that they do not look like
+// repeats.
+//
 // An outbox that refuses a record for now (Unavailable) ends the round: what was accepted stays in
-// memory as such and is recorded in a later round, without a second call. An outbox that has gone
-// to another process (Aborted) ends all work of this one.
+// memory as such and is recorded at the beginning of a later round, without a second call. An
+// outbox that has gone to another process (Aborted) ends all work of this one.
 //
 // Where the channel can edit, the first message of an incident quotes the post and is the only one
 // that does: later alerts go out as follow-ups without a quote, and the first message is edited as
-// the incident grows, is resolved, or loses its post. It is recorded (RecordShown) before the
-// delivery, so that a quote that was sent can always be withdrawn.
+// the incident grows, is resolved, or loses its post. It is recorded together with the delivery, so
+// that a quote whose delivery is known can always be withdrawn.
 //
 // Threads: RunOnce() belongs to one thread; NotifyChanged() and Stop() to any.
 
@@ -51,9 +58,10 @@ struct DeliveryOptions {
   absl::Duration poll_interval = absl::Milliseconds(500);  // of a worker that nobody wakes
   absl::Duration shown_scan_interval = absl::Minutes(1);
   absl::Duration edit_interval_min = absl::Seconds(15);  // between two edits of one message
-  size_t active_max = 1024;                              // deliveries a worker holds in memory
-  size_t digest_max = 40;                                // alerts in one digest
-  uint64_t seed = 0;                                     // of the jitter; 0: from the system
+  size_t window_max = 1;     // deliveries sent before they are recorded together
+  size_t active_max = 1024;  // deliveries a worker holds in memory
+  size_t digest_max = 40;    // alerts in one digest
+  uint64_t seed = 0;         // of the jitter; 0: from the system
 };
 
 // What all workers share. Borrowed pointers are not null (metrics may be) and outlive the workers.
@@ -88,9 +96,6 @@ class DeliveryWorker {
 
 std::unique_ptr<DeliveryWorker> MakeChannelWorker(const DeliveryContext& context,
                                                   ChannelSpec channel);
-// Records alerts of cells without any channel as suppressed, and completes alerts whose channels
-// were all done before a crash or are no longer configured.
-std::unique_ptr<DeliveryWorker> MakeUnroutedWorker(const DeliveryContext& context);
 
 }  // namespace keng::alerting
 

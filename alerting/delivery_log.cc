@@ -18,10 +18,9 @@ json::value Text(std::string_view text) { return json::string(text.data(), text.
 
 }  // namespace
 
-absl::Status StreamDeliveryLog::Append(stream::StreamId stream, std::string_view key,
-                                       std::string_view json) {
+absl::Status StreamDeliveryLog::Append(absl::Span<const LogRecord> records) {
   stream::WriteSet set;
-  set.Append(stream, key, json);
+  for (const LogRecord& record : records) set.Append(record.stream, record.key, record.json);
   return streams_.Write(set);
 }
 

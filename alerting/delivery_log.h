@@ -13,24 +13,30 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "alerting/alert.h"
 #include "alerting/outbox.h"
 #include "stream/stream.h"
 
 namespace keng::alerting {
 
+struct LogRecord {
+  stream::StreamId stream;
+  std::string key;
+  std::string json;
+};
+
 class DeliveryLog {
  public:
   virtual ~DeliveryLog() = default;
-  virtual absl::Status Append(stream::StreamId stream, std::string_view key,
-                              std::string_view json) = 0;
+  // In one write, in this order. On an error some of them may stand in the streams.
+  virtual absl::Status Append(absl::Span<const LogRecord> records) = 0;
 };
 
 class StreamDeliveryLog final : public DeliveryLog {
  public:
   explicit StreamDeliveryLog(stream::Streams& streams) : streams_(streams) {}
-  absl::Status Append(stream::StreamId stream, std::string_view key,
-                      std::string_view json) override;
+  absl::Status Append(absl::Span<const LogRecord> records) override;
 
  private:
   stream::Streams& streams_;

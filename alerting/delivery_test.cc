@@ -39,10 +39,15 @@ class Names final : public PlaceNames {
 
 class MemoryLog final : public DeliveryLog {
  public:
-  absl::Status Append(stream::StreamId stream, std::string_view, std::string_view json) override {
+  absl::Status Append(absl::Span<const LogRecord> records) override {
     base::MutexLock lock(mutex_);
-    records_.emplace_back(stream, std::string(json));
+    ++writes_;
+    for (const LogRecord& record : records) records_.emplace_back(record.stream, record.json);
     return absl::OkStatus();
+  }
+  int writes() const {
+    base::MutexLock lock(mutex_);
+    return writes_;
   }
   int Count(stream::StreamId stream) const {
     base::MutexLock lock(mutex_);
@@ -53,6 +58,7 @@ class MemoryLog final : public DeliveryLog {
 
  private:
   mutable base::Mutex mutex_;
+  int writes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::pair<stream::StreamId, std::string>> records_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -103,12 +109,14 @@ class DeliveryTest : public testing::Test {
     context.options.mode = mode;
     context.options.seed = 7;
     context.options.flight_mark = flight_mark_;
+    context.options.window_max = window_max_;
     context.outbox = &outbox_;
     context.log = &log_;
     context.places = &names_;
     context.routes = &routes_;
     context.clock = &clock_;
     context.metrics = &metrics_;
+    context_ = context;
     std::vector<ChannelSpec> channels;
     channels.push_back(
         {.name = "duty",
@@ -129,6 +137,8 @@ class DeliveryTest : public testing::Test {
   CellChannels two_routes_{{{"91", {"stuck", "well"}}}, {{"30307", "91"}}};
   FakeService service_;
   FlightMark flight_mark_ = FlightMark::kWhereRepeatsShow;
+  size_t window_max_ = 1;
+  DeliveryContext context_;  // of the last Open()
   std::unique_ptr<Dispatcher> dispatcher_;
 };
 
@@ -340,6 +350,268 @@ TEST_F(DeliveryTest, AStuckChannelDoesNotDelayTheOther) {
   service_.Uncork();
   service_.WaitForSent(5);
   EXPECT_TRUE(dispatcher_->Stop(absl::Seconds(10)).ok());
+}
+
+// Windows of alerts, as over a cluster, where each commit is a transaction.
+class WindowTest : public DeliveryTest {
+ protected:
+  WindowTest() {
+    flight_mark_ = FlightMark::kAlways;
+    window_max_ = 8;
+  }
+  void AddSome(const std::string& name, int count) {
+    for (int i = 0; i < count; ++i) Add(MakeAlert(StrCat(name, i), clock_.Now()));
+  }
+  // Until it takes 8 at once: windows of 1, 2 and 4.
+  void Grow() {
+    AddSome("grow", 7);
+    Run();
+    ASSERT_EQ(service_.calls(), 7);
+  }
+  int InFlight(const std::string& name, int count) const {
+    int in_flight = 0;
+    for (int i = 0; i < count; ++i) {
+      in_flight += IsInFlight(outbox_.Get(StrCat(name, i, "-1"), "duty")) ? 1 : 0;
+    }
+    return in_flight;
+  }
+  std::vector<std::string> SentIds() const {
+    std::vector<std::string> ids;
+    for (const auto& sent : service_.sent()) ids.push_back(sent.message.id);
+    return ids;
+  }
+  std::vector<std::string> Notices() const {
+    std::vector<std::string> notices;
+    for (const auto& sent : service_.sent()) {
+      const std::string& notice = sent.message.bodies.at(0).notice;
+      if (!notice.empty()) notices.push_back(StrCat(sent.message.id, " ", notice));
+    }
+    return notices;
+  }
+};
+
+TEST_F(WindowTest, AWindowCostsTwoCommitsAndOneWriteOfTheLog) {
+  Open();
+  AddSome("a", 7);
+  Run();
+  EXPECT_EQ(outbox_.commits(), 3 * 2) << "windows of 1, 2 and 4";
+  EXPECT_EQ(log_.writes(), 3);
+  AddSome("b", 20);
+  service_.OnCalls([this] {
+    const bool begins = service_.calls() == 8 || service_.calls() == 8 + 8;
+    if (begins) {
+      EXPECT_EQ(InFlight("b", 20), 8) << "all of them before the first, and none of those before";
+    }
+  });
+  Run();
+  EXPECT_EQ(outbox_.commits(), 3 * 2 + 3 * 2) << "no window is larger than 8";
+  EXPECT_EQ(log_.writes(), 6);
+  EXPECT_EQ(log_.Count(stream::StreamId::kAlerts), 27);
+  const std::vector<std::string> ids = SentIds();
+  ASSERT_THAT(ids, SizeIs(27));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ids[7 + i], StrCat("b", i, "-1")) << "in order";
+  EXPECT_EQ(outbox_.pending(), 0u);
+  EXPECT_THAT(metrics_.Expose(), HasSubstr("keng_channel_window_items{channel=\"duty\"} 8"));
+}
+
+TEST_F(WindowTest, AWindowOfOneIsRecordedOneByOne) {
+  window_max_ = 1;
+  Open();
+  AddSome("a", 5);
+  service_.OnCalls([this] { EXPECT_EQ(InFlight("a", 5), 1); });
+  Run();
+  EXPECT_EQ(outbox_.commits(), 5 * 2);
+  EXPECT_EQ(log_.writes(), 5);
+}
+
+// One call that takes long delays no other's record, and later ones are recorded one by one.
+TEST_F(WindowTest, SlowCallsCloseTheWindow) {
+  Open();
+  Grow();
+  AddSome("b", 8);
+  std::vector<int> in_flight;
+  service_.OnCalls([&] {
+    in_flight.push_back(InFlight("b", 8));
+    clock_.Advance(absl::Milliseconds(200));
+  });
+  Run();
+  EXPECT_THAT(in_flight, testing::ElementsAre(8, 1, 1, 1, 1, 1, 1, 1));
+  // Neither fast nor slow: it stays as it is.
+  service_.OnCalls([&] { clock_.Advance(absl::Milliseconds(30)); });
+  const int commits = outbox_.commits();
+  AddSome("c", 4);
+  Run();
+  EXPECT_EQ(outbox_.commits(), commits + 4 * 2);
+  EXPECT_EQ(outbox_.pending(), 0u);
+  EXPECT_THAT(SentIds(), SizeIs(7 + 8 + 4));
+}
+
+TEST_F(WindowTest, ACrashInAWindowRepeatsItOnceWithTheSameIds) {
+  Open();
+  Grow();
+  AddSome("b", 5);
+  service_.OnCalls([this] {
+    if (service_.calls() == 8) outbox_.FailNextRecords(1);
+  });
+  Run();
+  EXPECT_EQ(outbox_.records_failed(), 1);
+  Open();
+  for (int i = 0; i < 5; ++i) Run(absl::Seconds(10));
+  std::map<std::string, int> times;
+  for (const std::string& id : SentIds()) ++times[id];
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(times[StrCat("b", i, "-1")], 2);
+  EXPECT_THAT(SentIds(), SizeIs(7 + 2 * 5));
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+TEST_F(WindowTest, ARefusedWindowIsRecordedLaterWithoutASecondCall) {
+  Open();
+  Grow();
+  AddSome("b", 5);
+  service_.OnCalls([this] {
+    if (service_.calls() == 8) outbox_.FailNextRecords(2);
+  });
+  service_.FailNext(1, {.outcome = SendOutcome::kPermanent, .error = "status 400"});
+  Run();
+  EXPECT_EQ(outbox_.pending(), 5u);
+  AddSome("c", 1);
+  Run(absl::Seconds(2));
+  EXPECT_EQ(outbox_.records_failed(), 2);
+  EXPECT_EQ(service_.calls(), 7 + 5) << "nothing else while the outbox refuses";
+  Run(absl::Seconds(2));
+  EXPECT_EQ(service_.calls(), 7 + 5 + 1);
+  EXPECT_EQ(outbox_.pending(), 0u);
+  EXPECT_EQ(outbox_.Get("b0-1", "duty").state, DeliveryState::kDead);
+  EXPECT_EQ(outbox_.Get("b4-1", "duty").state, DeliveryState::kSent);
+  EXPECT_EQ(log_.Count(stream::StreamId::kAlerts), 7 + 5 + 1) << "said once";
+  EXPECT_EQ(log_.Count(stream::StreamId::kDead), 1);
+}
+
+// What was certainly not sent must not look like a repeat to people, also after a crash.
+TEST_F(WindowTest, MarksOfWhatABlockedChannelDidNotTakeAreTakenBack) {
+  Open(RingMode::kLive, {});
+  Grow();
+  AddSome("b", 8);
+  service_.OnCalls([this] {
+    if (service_.calls() == 10) service_.SetReadyAt(clock_.Now() + absl::Minutes(1));
+  });
+  Run();
+  EXPECT_THAT(SentIds(), SizeIs(7 + 3));
+  EXPECT_EQ(InFlight("b", 8), 0);
+  EXPECT_EQ(outbox_.pending(), 5u);
+  EXPECT_THAT(metrics_.Expose(), HasSubstr("keng_channel_window_items{channel=\"duty\"} 3"));
+  Open(RingMode::kLive, {});
+  Run(absl::Minutes(2));
+  EXPECT_THAT(SentIds(), SizeIs(7 + 8));
+  EXPECT_THAT(Notices(), testing::IsEmpty());
+}
+
+// The same when the outbox refuses the window that takes the marks back.
+TEST_F(WindowTest, MarksAreTakenBackLaterWhenTheOutboxRefuses) {
+  Open(RingMode::kLive, {});
+  Grow();
+  AddSome("b", 8);
+  service_.OnCalls([this] {
+    if (service_.calls() != 10) return;
+    service_.SetReadyAt(clock_.Now() + absl::Minutes(1));
+    outbox_.FailNextRecords(1);
+  });
+  Run();
+  EXPECT_EQ(InFlight("b", 8), 8);
+  Run(absl::Seconds(2));
+  EXPECT_EQ(InFlight("b", 8), 0);
+  EXPECT_THAT(SentIds(), SizeIs(7 + 3));
+  Run(absl::Minutes(2));
+  EXPECT_THAT(SentIds(), SizeIs(7 + 8));
+  EXPECT_THAT(Notices(), testing::IsEmpty());
+}
+
+TEST_F(WindowTest, StopEndsAWindowAndLeavesNoMark) {
+  Open(RingMode::kLive, {});
+  const auto worker = MakeChannelWorker(
+      context_,
+      {.name = "duty", .channel = std::make_unique<FakeChannel>(service_, std::set<Capability>{})});
+  AddSome("a", 7);
+  worker->RunOnce();
+  AddSome("b", 8);
+  service_.OnCalls([&] {
+    if (service_.calls() == 9) worker->Stop();
+  });
+  worker->RunOnce();
+  EXPECT_THAT(SentIds(), SizeIs(7 + 2));
+  EXPECT_EQ(InFlight("b", 8), 0);
+  EXPECT_EQ(outbox_.pending(), 6u) << "the two are recorded";
+}
+
+TEST_F(WindowTest, AChannelThatIsGoneIsNotCalledAgain) {
+  Open();
+  Grow();
+  AddSome("b", 6);
+  service_.FailNext(1, {.outcome = SendOutcome::kGone, .error = "410"});
+  Run();
+  EXPECT_EQ(service_.calls(), 7 + 1);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(outbox_.Get(StrCat("b", i, "-1"), "duty").state, DeliveryState::kDead);
+  }
+  EXPECT_EQ(log_.Count(stream::StreamId::kDead), 6);
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+// The second alert of a story knows the message that shows it, though it is not recorded yet.
+TEST_F(WindowTest, AFollowUpInTheSameWindowAnswersTheFirstMessage) {
+  Open(RingMode::kLive, {Capability::kEdit});
+  Grow();
+  Alert alert = MakeAlert("i1");
+  Add(alert);
+  alert.id = "i1-2";
+  alert.reason = AlertReason::kGrew;
+  alert.incident.version = 2;
+  Add(alert);
+  Run();
+  const auto sent = service_.sent();
+  ASSERT_THAT(sent, SizeIs(7 + 2));
+  EXPECT_EQ(sent[8].message.kind, MessageKind::kFollowUp);
+  EXPECT_EQ(sent[8].message.reply_to, sent[7].remote_id);
+  ASSERT_THAT(*outbox_.Shown("i1"), SizeIs(1));
+  EXPECT_EQ(outbox_.Shown("i1")->front().remote_id, sent[7].remote_id);
+}
+
+TEST_F(WindowTest, TheLastOfTwoChannelsCompletesTheAlerts) {
+  Open();
+  DeliveryContext context = context_;
+  context.routes = &two_routes_;
+  FakeService other;
+  std::vector<ChannelSpec> channels;
+  for (const auto& [name, service] : {std::pair("stuck", &service_), std::pair("well", &other)}) {
+    channels.push_back({.name = name,
+                        .channel = std::make_unique<FakeChannel>(
+                            *service, std::set<Capability>{Capability::kIdempotent})});
+  }
+  dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
+  AddSome("a", 7);
+  service_.FailNext(1, {.outcome = SendOutcome::kTransient, .error = "503"});
+  Run();
+  EXPECT_THAT(other.sent(), SizeIs(7));
+  EXPECT_EQ(outbox_.pending(), 1u) << "but for the one that failed here";
+  EXPECT_EQ(outbox_.commits(), (4 + 3) * 2) << "two a window: completing costs none";
+  for (int i = 0; i < 3; ++i) Run(absl::Minutes(1));
+  EXPECT_EQ(outbox_.pending(), 0u);
+}
+
+// Alerts that no channel takes come in batches too.
+TEST_F(WindowTest, UnroutedAlertsAreRecordedTogether) {
+  Open();
+  for (int i = 0; i < 5; ++i) {
+    Alert alert = MakeAlert(StrCat("u", i));
+    alert.desk = alert.incident.desk = "89";
+    alert.cell = alert.incident.cell = "29999";
+    Add(alert);
+  }
+  Run();
+  EXPECT_EQ(outbox_.pending(), 0u);
+  EXPECT_EQ(outbox_.commits(), 1);
+  EXPECT_EQ(log_.writes(), 1);
+  EXPECT_EQ(outbox_.Get("u4-1", "none").state, DeliveryState::kSuppressed);
 }
 
 TEST(WebhookSigner, AgreesWithTheSpecificationsVector) {

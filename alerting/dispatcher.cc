@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "alerting/unrouted_worker.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mutex.h"

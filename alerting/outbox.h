@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "alerting/alert.h"
 
 namespace keng::alerting {
@@ -50,6 +51,9 @@ struct ShownMessage {
   int64_t incident_version = 0;  // the version shown
 };
 
+// Whether each of the channels has ended its delivery. `deliveries`: those of one alert.
+bool AreDone(absl::Span<const Delivery> deliveries, absl::Span<const std::string> channels);
+
 class Outbox {
  public:
   virtual ~Outbox() = default;
@@ -65,7 +69,25 @@ class Outbox {
   virtual absl::StatusOr<std::optional<Alert>> Find(std::string_view alert_id) const = 0;
 
   virtual absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const = 0;
-  virtual absl::Status Record(const Delivery& delivery) = 0;
+  absl::Status Record(const Delivery& delivery) { return RecordAll({&delivery, 1}); }
+  // All of them in one commit, or none.
+  virtual absl::Status RecordAll(absl::Span<const Delivery> deliveries) = 0;
+
+  // What one delivery has come to.
+  struct Result {
+    Delivery delivery;
+    std::optional<ShownMessage> shown;       // what the attempt left in the channel
+    uint64_t sequence = 0;                   // of the alert in Pending()
+    absl::Span<const std::string> channels;  // all that ring for the alert
+  };
+  // Records all deliveries and messages in one commit, or none. Alerts that these results end, all
+  // their channels being done, are completed in the same commit. Of two channels that end an alert
+  // at the same moment in different threads, the later one completes it, in a commit of its own.
+  // On an error of that one the results may stand already: calling again with the same is right.
+  virtual absl::Status RecordResults(absl::Span<const Result> results) = 0;
+  // Completes the alert if all `channels` are done with it.
+  absl::Status CompleteIfDone(uint64_t sequence, std::string_view alert_id,
+                              absl::Span<const std::string> channels);
   // All its channels are done: the alert leaves Pending(). A second call is a no-op. Find() and
   // Deliveries() still know the alert for as long as `dead` keeps its records.
   virtual absl::Status Complete(uint64_t sequence, std::string_view alert_id) = 0;

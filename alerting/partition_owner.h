@@ -14,10 +14,11 @@
 // So an alert is decided once: its decision and the position in the inbox that goes with it stand
 // in `state` before any channel sees it.
 //
-// Second sendings: with DeliveryOptions::flight_mark = kAlways an owner records in `state` that a
-// delivery is in flight before it calls the channel. An owner who was shut out is refused that, so
-// what can be sent twice is what was in flight at the takeover: one delivery a channel. Each is
-// counted at step 5 (keng_alerting_maybe_sent_again_total) and is sent with the same id.
+// Second sendings: with DeliveryOptions::flight_mark = kAlways an owner records in `state` that
+// deliveries are in flight before it calls the channel. An owner who was shut out is refused that,
+// so what can be sent twice is what was in flight at the takeover: one window a channel
+// (DeliveryOptions::window_max), each alert of it once. Each is counted at step 5
+// (keng_alerting_maybe_sent_again_total) and is sent with the same id.
 //
 // Life cycle: Open(); then the owner runs worker() and a dispatcher over outbox(), which is stopped
 // before this is destroyed. When a call gives Aborted, another process has the partition: stop and

@@ -39,9 +39,7 @@ class NoNames final : public PlaceNames {
 
 class StreamLog final : public DeliveryLog {
  public:
-  absl::Status Append(StreamId, std::string_view, std::string_view) override {
-    return absl::OkStatus();
-  }
+  absl::Status Append(absl::Span<const LogRecord>) override { return absl::OkStatus(); }
 };
 
 class PartitionOwnerTest : public ::testing::Test {
@@ -77,6 +75,7 @@ class PartitionOwnerTest : public ::testing::Test {
     DeliveryContext context;
     context.options.seed = 7;
     context.options.flight_mark = FlightMark::kAlways;
+    context.options.window_max = window_max_;
     context.outbox = &process.owner->outbox();
     context.log = &log_;
     context.places = &names_;
@@ -130,6 +129,7 @@ class PartitionOwnerTest : public ::testing::Test {
   StreamLog log_;
   CellChannels routes_{{{"91", {"duty"}}}, {{"30307", "91"}}};
   FakeService service_;
+  size_t window_max_ = 1;
 };
 
 TEST_F(PartitionOwnerTest, AnotherOwnerWithAnEmptyFolderHasTheSameState) {
@@ -348,6 +348,35 @@ TEST_F(PartitionOwnerTest, OneDeliveryAtMostIsSentTwiceAMoveAndIsCounted) {
   }
   const std::vector<std::string> ids = SentIds();
   EXPECT_EQ(static_cast<int64_t>(ids.size()), pending + 1);
+  EXPECT_EQ(static_cast<int64_t>(std::set<std::string>(ids.begin(), ids.end()).size()), pending);
+}
+
+// With windows it may be one window a channel, each alert of it once.
+TEST_F(PartitionOwnerTest, OneWindowAtMostIsSentTwiceAMoveAndIsCounted) {
+  window_max_ = 4;
+  Process first = Open("first");
+  WriteStory(0, 30);
+  Drain(*first.owner);
+  const int64_t pending = *first.owner->outbox().pending_count();
+  ASSERT_GT(pending, 9);
+  Process second;
+  service_.OnCalls([&] {
+    // In the third window, after those of one and two.
+    if (service_.calls() != 5) return;
+    second = Open("second");
+    clock_.Advance(absl::Seconds(1));  // the first owner stood still for so long
+  });
+  first.dispatcher->RunOnce();
+  EXPECT_EQ(second.owner->maybe_sent_again(), 4);
+  EXPECT_EQ(service_.sent().size(), 5u)
+      << "what it had not sent before it stood still, it does not";
+  for (int i = 0; i < 5; ++i) {
+    clock_.Advance(absl::Seconds(2));
+    first.dispatcher->RunOnce();
+    second.dispatcher->RunOnce();
+  }
+  const std::vector<std::string> ids = SentIds();
+  EXPECT_EQ(static_cast<int64_t>(ids.size()), pending + 2);
   EXPECT_EQ(static_cast<int64_t>(std::set<std::string>(ids.begin(), ids.end()).size()), pending);
 }
 

@@ -13,6 +13,33 @@ std::string SequenceKey(uint64_t sequence) {
   return key;
 }
 
+absl::StatusOr<std::vector<Delivery>> DeliveriesIn(const store::View& view,
+                                                   std::string_view alert_id) {
+  std::vector<Delivery> deliveries;
+  absl::Status decoded;
+  KENG_RETURN_IF_ERROR(view.ScanPrefix(
+      table::kDeliveries, IdPrefix(alert_id), [&](std::string_view, std::string_view value) {
+        decoded = Decode(value, deliveries.emplace_back());
+        return decoded.ok() ? store::Visit::kContinue : store::Visit::kStop;
+      }));
+  KENG_RETURN_IF_ERROR(decoded);
+  return deliveries;
+}
+
+// Whether it was pending: the number may have come to belong to another alert, or to none.
+absl::StatusOr<bool> CompleteIn(store::Changes& changes, uint64_t sequence,
+                                std::string_view alert_id) {
+  const std::string key = SequenceKey(sequence);
+  KENG_ASSIGN_OR_RETURN(const std::optional<std::string> id, changes.Get(table::kPending, key));
+  if (!id.has_value() || *id != alert_id) return false;
+  changes.Delete(table::kPending, key);
+  return true;
+}
+
+void PutDelivery(const Delivery& delivery, store::Changes& changes) {
+  changes.Put(table::kDeliveries, PairKey(delivery.alert, delivery.channel), Encode(delivery));
+}
+
 }  // namespace
 
 StoreOutbox::StoreOutbox(store::Store& store, int partition)
@@ -70,28 +97,55 @@ absl::StatusOr<std::optional<Alert>> StoreOutbox::Find(std::string_view alert_id
 }
 
 absl::StatusOr<std::vector<Delivery>> StoreOutbox::Deliveries(std::string_view alert_id) const {
-  std::vector<Delivery> deliveries;
-  absl::Status decoded;
-  KENG_RETURN_IF_ERROR(store_.ScanPrefix(
-      table::kDeliveries, IdPrefix(alert_id), [&](std::string_view, std::string_view value) {
-        decoded = Decode(value, deliveries.emplace_back());
-        return decoded.ok() ? store::Visit::kContinue : store::Visit::kStop;
-      }));
-  KENG_RETURN_IF_ERROR(decoded);
-  return deliveries;
+  return DeliveriesIn(store_, alert_id);
 }
 
-absl::Status StoreOutbox::Record(const Delivery& delivery) {
-  return Put(table::kDeliveries, PairKey(delivery.alert, delivery.channel), Encode(delivery));
+absl::Status StoreOutbox::RecordAll(absl::Span<const Delivery> deliveries) {
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  for (const Delivery& delivery : deliveries) PutDelivery(delivery, *changes);
+  return store_.Commit(*changes);
+}
+
+absl::StatusOr<std::vector<const Outbox::Result*>> StoreOutbox::CompleteDone(
+    absl::Span<const Result* const> results, store::Changes& changes) {
+  std::vector<const Result*> others;
+  for (const Result* result : results) {
+    const std::string& alert = result->delivery.alert;
+    KENG_ASSIGN_OR_RETURN(const std::vector<Delivery> deliveries, DeliveriesIn(changes, alert));
+    if (!AreDone(deliveries, result->channels)) {
+      others.push_back(result);
+      continue;
+    }
+    KENG_RETURN_IF_ERROR(CompleteIn(changes, result->sequence, alert).status());
+  }
+  return others;
+}
+
+absl::Status StoreOutbox::RecordResults(absl::Span<const Result> results) {
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  std::vector<const Result*> ended;
+  for (const Result& result : results) {
+    PutDelivery(result.delivery, *changes);
+    if (result.shown.has_value()) {
+      changes->Put(table::kShown, PairKey(result.shown->incident, result.shown->channel),
+                   Encode(*result.shown));
+    }
+    if (result.delivery.state != DeliveryState::kPending) ended.push_back(&result);
+  }
+  KENG_ASSIGN_OR_RETURN(const std::vector<const Result*> waiting, CompleteDone(ended, *changes));
+  KENG_RETURN_IF_ERROR(store_.Commit(*changes));
+  // The last other channel may have ended meanwhile, and could not see this one's result either.
+  // Whichever was committed later sees both now.
+  const std::unique_ptr<store::Changes> completions = store_.NewChanges();
+  KENG_ASSIGN_OR_RETURN(const std::vector<const Result*> others,
+                        CompleteDone(waiting, *completions));
+  return others.size() < waiting.size() ? store_.Commit(*completions) : absl::OkStatus();
 }
 
 absl::Status StoreOutbox::Complete(uint64_t sequence, std::string_view alert_id) {
-  const std::string key = SequenceKey(sequence);
-  KENG_ASSIGN_OR_RETURN(const std::optional<std::string> id, store_.Get(table::kPending, key));
-  if (!id.has_value() || *id != alert_id) return absl::OkStatus();
   const std::unique_ptr<store::Changes> changes = store_.NewChanges();
-  changes->Delete(table::kPending, key);
-  return store_.Commit(*changes);
+  KENG_ASSIGN_OR_RETURN(const bool is_pending, CompleteIn(*changes, sequence, alert_id));
+  return is_pending ? store_.Commit(*changes) : absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<uint64_t>> StoreOutbox::SequenceOf(std::string_view alert_id) const {

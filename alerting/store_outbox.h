@@ -34,7 +34,8 @@ class StoreOutbox final : public Outbox {
                                              size_t entries_max) const override;
   absl::StatusOr<std::optional<Alert>> Find(std::string_view alert_id) const override;
   absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const override;
-  absl::Status Record(const Delivery& delivery) override;
+  absl::Status RecordAll(absl::Span<const Delivery> deliveries) override;
+  absl::Status RecordResults(absl::Span<const Result> results) override;
   absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
   absl::Status Reopen(std::string_view alert_id) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
@@ -49,6 +50,9 @@ class StoreOutbox final : public Outbox {
 
  private:
   absl::Status Put(store::TableId table, std::string_view key, std::string_view value);
+  // Completes those of `results` that are done as `changes` have it, and returns the others.
+  static absl::StatusOr<std::vector<const Result*>> CompleteDone(
+      absl::Span<const Result* const> results, store::Changes& changes);
   absl::StatusOr<std::optional<uint64_t>> SequenceOf(std::string_view alert_id) const;
 
   store::Store& store_;

@@ -2,7 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <thread>
+#include <utility>
+
 #include "alerting/testing/fold_kit.h"
+#include "base/mutex.h"
 
 namespace keng::alerting {
 namespace {
@@ -28,6 +33,66 @@ std::vector<std::string> PendingIds(const Outbox& outbox, uint64_t after = 0, si
   for (const auto& entry : *entries) ids.push_back(entry.alert.id);
   return ids;
 }
+
+// A log that keeps nothing and counts.
+class CountingLog final : public store::ChangeLog {
+ public:
+  bool Logs(store::TableId, std::string_view) const override { return true; }
+  absl::StatusOr<int64_t> Append(absl::Span<const store::Change>) override {
+    if (std::exchange(fails_, false)) return absl::ResourceExhaustedError("told to");
+    return ++appends_;
+  }
+  void FailNext() { fails_ = true; }
+  int64_t appends() const { return appends_; }
+
+ private:
+  int64_t appends_ = 0;
+  bool fails_ = false;
+};
+
+// A log in which the append of a row of kShown holds up all commits until two threads are about to
+// make theirs, so that the two mostly go together.
+class GatedLog final : public store::ChangeLog {
+ public:
+  bool Logs(store::TableId, std::string_view) const override { return true; }
+  absl::StatusOr<int64_t> Append(absl::Span<const store::Change> changes) override {
+    base::MutexLock lock(mutex_);
+    const auto count = [&](store::TableId id) {
+      return std::count_if(changes.begin(), changes.end(),
+                           [id](const store::Change& change) { return change.table == id; });
+    };
+    if (count(table::kDeliveries) == 2) ++together_;
+    if (count(table::kShown) > 0) {
+      holds_ = true;
+      changed_.NotifyAll();
+      while (coming_ < 2) changed_.Wait(mutex_);
+      holds_ = false;
+      coming_ = 0;
+    }
+    return ++appends_;
+  }
+  void WaitUntilItHolds() {
+    base::MutexLock lock(mutex_);
+    while (!holds_) changed_.Wait(mutex_);
+  }
+  void Come() {
+    base::MutexLock lock(mutex_);
+    ++coming_;
+    changed_.NotifyAll();
+  }
+  int together() const {
+    base::MutexLock lock(mutex_);
+    return together_;
+  }
+
+ private:
+  mutable base::Mutex mutex_;
+  base::CondVar changed_;
+  int64_t appends_ ABSL_GUARDED_BY(mutex_) = 0;
+  int coming_ ABSL_GUARDED_BY(mutex_) = 0;
+  int together_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool holds_ ABSL_GUARDED_BY(mutex_) = false;
+};
 
 TEST(StoreOutboxTest, WhatTheFoldDecidedIsPendingInItsOrder) {
   FoldKit kit;
@@ -74,6 +139,101 @@ TEST(StoreOutboxTest, ReopenedAlertsComeAfterThoseDecidedAndBeforeThoseToCome) {
   EXPECT_THAT(PendingIds(outbox),
               ElementsAre(entries[1].alert.id, entries[0].alert.id, kit.alerts()[2].id));
   EXPECT_EQ(outbox.Reopen("no-such").code(), absl::StatusCode::kNotFound);
+}
+
+TEST(StoreOutboxTest, ResultsAreOneCommitAndCompleteWhatTheyEnd) {
+  FoldKit kit;
+  StoreOutbox outbox(kit.store());
+  for (const char* topic : {"flooding", "bridge", "fire"}) kit.Fold(HitOf(topic, topic));
+  const auto entries = *outbox.Pending(0, 3);
+  ASSERT_EQ(entries.size(), 3u);
+  CountingLog log;
+  kit.store().SetChangeLog(log);
+  const std::vector<std::string> one = {"hook"};
+  const std::vector<std::string> two = {"hook", "tele"};
+  const auto result = [&](size_t i, const std::string& channel, DeliveryState state,
+                          absl::Span<const std::string> channels) {
+    return Outbox::Result{
+        .delivery = {.alert = entries[i].alert.id, .channel = channel, .state = state},
+        .sequence = entries[i].sequence,
+        .channels = channels};
+  };
+  std::vector<Outbox::Result> results = {result(0, "hook", DeliveryState::kSent, one),
+                                         result(1, "hook", DeliveryState::kDead, two),
+                                         result(2, "hook", DeliveryState::kPending, one)};
+  results[0].shown =
+      ShownMessage{.incident = entries[0].alert.incident.id, .channel = "hook", .remote_id = "m-1"};
+  ASSERT_TRUE(outbox.RecordResults(results).ok());
+  EXPECT_EQ(log.appends(), 1);
+  EXPECT_THAT(PendingIds(outbox), ElementsAre(entries[1].alert.id, entries[2].alert.id));
+  EXPECT_EQ(outbox.Shown(entries[0].alert.incident.id)->front().remote_id, "m-1");
+  EXPECT_EQ(outbox.Deliveries(entries[1].alert.id)->front().state, DeliveryState::kDead);
+
+  ASSERT_TRUE(outbox.RecordResults({result(1, "tele", DeliveryState::kSent, two)}).ok());
+  EXPECT_EQ(log.appends(), 2) << "completed in the same commit";
+  EXPECT_THAT(PendingIds(outbox), ElementsAre(entries[2].alert.id));
+  ASSERT_TRUE(outbox.RecordResults({result(2, "none", DeliveryState::kSuppressed, {})}).ok());
+  EXPECT_THAT(PendingIds(outbox), IsEmpty()) << "nobody else rings for it";
+
+  ASSERT_TRUE(
+      outbox.RecordAll({results[0].delivery, results[1].delivery, results[2].delivery}).ok());
+  EXPECT_EQ(log.appends(), 4);
+}
+
+TEST(StoreOutboxTest, ARefusedBatchRecordsNothing) {
+  FoldKit kit;
+  StoreOutbox outbox(kit.store());
+  kit.Fold(MakeHit("p1"));
+  const auto entry = outbox.Pending(0, 1)->front();
+  CountingLog log;
+  kit.store().SetChangeLog(log);
+  const std::vector<std::string> channels = {"hook"};
+  const Outbox::Result result{
+      .delivery = {.alert = entry.alert.id, .channel = "hook", .state = DeliveryState::kSent},
+      .sequence = entry.sequence,
+      .channels = channels};
+  log.FailNext();
+  EXPECT_FALSE(outbox.RecordResults({result}).ok());
+  EXPECT_EQ(*outbox.pending_count(), 1);
+  EXPECT_THAT(*outbox.Deliveries(entry.alert.id), IsEmpty());
+  EXPECT_TRUE(outbox.RecordResults({result}).ok());
+  EXPECT_EQ(*outbox.pending_count(), 0);
+}
+
+// Neither of two channels that end an alert in one group of commits sees the other's result before
+// its own is written: one of them completes the alert all the same.
+TEST(StoreOutboxTest, ChannelsThatEndTogetherLeaveNothingPending) {
+  FoldKit kit;
+  StoreOutbox outbox(kit.store());
+  kit.Fold(MakeHit("p1"));
+  const std::string alert = outbox.Pending(0, 1)->front().alert.id;
+  GatedLog log;
+  kit.store().SetChangeLog(log);
+  const std::vector<std::string> channels = {"hook", "tele"};
+  for (int i = 0; i < 2000 && log.together() < 5; ++i) {
+    const uint64_t sequence = outbox.Pending(0, 1)->front().sequence;
+    for (const std::string& channel : channels) {
+      ASSERT_TRUE(outbox.Record({.alert = alert, .channel = channel}).ok());
+    }
+    std::vector<std::thread> threads;
+    threads.emplace_back(
+        [&] { EXPECT_TRUE(outbox.RecordShown({.incident = "gate", .channel = "none"}).ok()); });
+    log.WaitUntilItHolds();
+    for (const std::string& channel : channels) {
+      threads.emplace_back([&, channel] {
+        const Outbox::Result result{
+            .delivery = {.alert = alert, .channel = channel, .state = DeliveryState::kSent},
+            .sequence = sequence,
+            .channels = channels};
+        log.Come();
+        EXPECT_TRUE(outbox.RecordResults({result}).ok());
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    ASSERT_EQ(*outbox.pending_count(), 0);
+    ASSERT_TRUE(outbox.Reopen(alert).ok());
+  }
+  EXPECT_EQ(log.together(), 5) << "the case did not come up";
 }
 
 TEST(StoreOutboxTest, DeliveriesAndShownMessagesComeBack) {

@@ -17,6 +17,9 @@ namespace {
 
 using base::StrCat;
 
+// Alerts of one channel that share its transactions, over a cluster.
+constexpr size_t kClusterWindowMax = 64;
+
 std::string FolderOf(const Config& config) {
   const std::string folder = std::filesystem::path(config.path).parent_path().string();
   return folder.empty() ? "." : folder;
@@ -106,6 +109,9 @@ absl::StatusOr<std::unique_ptr<Delivery>> Delivery::Make(
   options.mode =
       config.mode == Mode::kShadow ? alerting::RingMode::kShadow : alerting::RingMode::kLive;
   options.flight_mark = flight_mark;
+  // A commit of the embedded store costs microseconds, and what a crash repeats is one delivery;
+  // one over a changelog is a transaction.
+  options.window_max = flight_mark == alerting::FlightMark::kAlways ? kClusterWindowMax : 1;
   options.late_after = config.alerts.late_after;
   options.event_source = StrCat("/keng/", territory.desk());
   delivery->dispatcher_ = std::make_unique<alerting::Dispatcher>(

@@ -1,5 +1,7 @@
 #include "alerting/testing/fake_channel.h"
 
+#include <utility>
+
 #include "base/strings.h"
 
 namespace keng::alerting {
@@ -23,6 +25,11 @@ void FakeService::Uncork() {
 void FakeService::SetReadyAt(absl::Time ready_at) {
   base::MutexLock lock(mutex_);
   ready_at_ = ready_at;
+}
+
+void FakeService::OnCalls(std::function<void()> hook) {
+  base::MutexLock lock(mutex_);
+  hook_ = std::move(hook);
 }
 
 absl::Time FakeService::ready_at() const {
@@ -61,6 +68,17 @@ void FakeService::WaitForSent(size_t count) const {
 }
 
 std::optional<FakeService::Failure> FakeService::Begin() {
+  const std::optional<Failure> failure = WaitForTurn();
+  std::function<void()> hook;
+  {
+    base::MutexLock lock(mutex_);
+    hook = hook_;
+  }
+  if (hook) hook();
+  return failure;
+}
+
+std::optional<FakeService::Failure> FakeService::WaitForTurn() {
   base::MutexLock lock(mutex_);
   ++calls_;
   changed_.NotifyAll();

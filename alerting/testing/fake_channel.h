@@ -6,6 +6,7 @@
 // worker.
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,6 +37,8 @@ class FakeService {
   void Cork();
   void Uncork();
   void SetReadyAt(absl::Time ready_at);
+  // Runs in every call from now on, before it ends, in the thread that calls; holds no lock.
+  void OnCalls(std::function<void()> hook);
 
   std::vector<Sent> sent() const;
   std::vector<Edited> edited() const;
@@ -56,9 +59,11 @@ class FakeService {
     Accepted accepted;
   };
   std::optional<Failure> Begin();
+  std::optional<Failure> WaitForTurn();
 
   mutable base::Mutex mutex_;
   mutable base::CondVar changed_;
+  std::function<void()> hook_ ABSL_GUARDED_BY(mutex_);
   std::deque<Failure> failures_ ABSL_GUARDED_BY(mutex_);
   std::vector<Sent> sent_ ABSL_GUARDED_BY(mutex_);
   std::vector<Edited> edited_ ABSL_GUARDED_BY(mutex_);

@@ -1,5 +1,7 @@
 #include "alerting/testing/fake_outbox.h"
 
+#include "base/check.h"
+
 namespace keng::alerting {
 
 void FakeOutbox::Add(Alert alert) {
@@ -39,6 +41,11 @@ int FakeOutbox::records_failed() const {
   return records_failed_;
 }
 
+int FakeOutbox::commits() const {
+  base::MutexLock lock(mutex_);
+  return commits_;
+}
+
 Delivery FakeOutbox::Get(const std::string& alert, const std::string& channel) const {
   base::MutexLock lock(mutex_);
   const auto found = deliveries_.find({alert, channel});
@@ -68,8 +75,7 @@ absl::StatusOr<std::optional<Alert>> FakeOutbox::Find(std::string_view alert_id)
   return std::optional<Alert>(found->second);
 }
 
-absl::StatusOr<std::vector<Delivery>> FakeOutbox::Deliveries(std::string_view alert_id) const {
-  base::MutexLock lock(mutex_);
+std::vector<Delivery> FakeOutbox::DeliveriesOf(std::string_view alert_id) const {
   std::vector<Delivery> found;
   for (const auto& [key, delivery] : deliveries_) {
     if (key.first == alert_id) found.push_back(delivery);
@@ -77,21 +83,55 @@ absl::StatusOr<std::vector<Delivery>> FakeOutbox::Deliveries(std::string_view al
   return found;
 }
 
-absl::Status FakeOutbox::Record(const Delivery& delivery) {
+absl::StatusOr<std::vector<Delivery>> FakeOutbox::Deliveries(std::string_view alert_id) const {
   base::MutexLock lock(mutex_);
+  return DeliveriesOf(alert_id);
+}
+
+absl::Status FakeOutbox::BeginRecord() {
   if (fail_records_ > 0) {
     --fail_records_;
     ++records_failed_;
     return absl::UnavailableError("the fake outbox was told to fail");
   }
-  deliveries_[{delivery.alert, delivery.channel}] = delivery;
+  ++commits_;
   return absl::OkStatus();
+}
+
+absl::Status FakeOutbox::RecordAll(absl::Span<const Delivery> deliveries) {
+  base::MutexLock lock(mutex_);
+  KENG_RETURN_IF_ERROR(BeginRecord());
+  for (const Delivery& delivery : deliveries) {
+    deliveries_[{delivery.alert, delivery.channel}] = delivery;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FakeOutbox::RecordResults(absl::Span<const Result> results) {
+  base::MutexLock lock(mutex_);
+  KENG_RETURN_IF_ERROR(BeginRecord());
+  for (const Result& result : results) {
+    const Delivery& delivery = result.delivery;
+    deliveries_[{delivery.alert, delivery.channel}] = delivery;
+    if (result.shown.has_value()) {
+      shown_[{result.shown->incident, result.shown->channel}] = *result.shown;
+    }
+    const bool is_done = delivery.state != DeliveryState::kPending &&
+                         AreDone(DeliveriesOf(delivery.alert), result.channels);
+    if (is_done) Erase(result.sequence, delivery.alert);
+  }
+  return absl::OkStatus();
+}
+
+void FakeOutbox::Erase(uint64_t sequence, std::string_view alert_id) {
+  const auto found = pending_.find(sequence);
+  if (found != pending_.end() && found->second == alert_id) pending_.erase(found);
 }
 
 absl::Status FakeOutbox::Complete(uint64_t sequence, std::string_view alert_id) {
   base::MutexLock lock(mutex_);
-  const auto found = pending_.find(sequence);
-  if (found != pending_.end() && found->second == alert_id) pending_.erase(found);
+  ++commits_;
+  Erase(sequence, alert_id);
   return absl::OkStatus();
 }
 
@@ -116,6 +156,7 @@ absl::StatusOr<std::vector<ShownMessage>> FakeOutbox::Shown(std::string_view inc
 
 absl::Status FakeOutbox::RecordShown(const ShownMessage& message) {
   base::MutexLock lock(mutex_);
+  ++commits_;
   shown_[{message.incident, message.channel}] = message;
   return absl::OkStatus();
 }

@@ -23,9 +23,11 @@ class FakeOutbox final : public Outbox {
   void RemoveText(const std::string& post);
   void SetIncident(const Incident& incident);
   void SetPaused(Ringing ringing);
-  // The next `count` calls of Record() fail and change nothing.
+  // The next `count` calls of RecordAll() and RecordResults() fail and change nothing.
   void FailNextRecords(int count);
   int records_failed() const;
+  // How often something was written: each is a transaction where the outbox is Kafka's.
+  int commits() const;
   // The delivery of that alert and channel; a pending one when there is none.
   Delivery Get(const std::string& alert, const std::string& channel) const;
   size_t pending() const;
@@ -34,7 +36,8 @@ class FakeOutbox final : public Outbox {
                                              size_t entries_max) const override;
   absl::StatusOr<std::optional<Alert>> Find(std::string_view alert_id) const override;
   absl::StatusOr<std::vector<Delivery>> Deliveries(std::string_view alert_id) const override;
-  absl::Status Record(const Delivery& delivery) override;
+  absl::Status RecordAll(absl::Span<const Delivery> deliveries) override;
+  absl::Status RecordResults(absl::Span<const Result> results) override;
   absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
   absl::Status Reopen(std::string_view alert_id) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
@@ -47,6 +50,12 @@ class FakeOutbox final : public Outbox {
  private:
   using Key = std::pair<std::string, std::string>;
 
+  // Counts a call that records; the error that it was told to give.
+  absl::Status BeginRecord() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<Delivery> DeliveriesOf(std::string_view alert_id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Erase(uint64_t sequence, std::string_view alert_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable base::Mutex mutex_;
   uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, std::string> pending_ ABSL_GUARDED_BY(mutex_);
@@ -58,6 +67,7 @@ class FakeOutbox final : public Outbox {
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
   int fail_records_ ABSL_GUARDED_BY(mutex_) = 0;
   int records_failed_ ABSL_GUARDED_BY(mutex_) = 0;
+  int commits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace keng::alerting

@@ -164,6 +164,7 @@ class AlertProcess final : public Process {
       alerting::DeliveryContext context;
       context.options.seed = 7;
       context.options.flight_mark = alerting::FlightMark::kAlways;
+      context.options.window_max = 64;  // as over a cluster
       context.outbox = &owner_->outbox();
       context.log = &log_;
       context.places = &names_;
