@@ -26,8 +26,6 @@ namespace keng::app {
 
 namespace {
 
-using base::StrCat;
-
 struct PublishFlags {
   std::vector<std::string> paths;
   std::string overrides, publisher;

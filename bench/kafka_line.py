@@ -2,12 +2,13 @@
 """The line over a real Kafka on this machine: a file in, three processes, incidents out.
 
   throughput  --posts lines are there at once: posts/s until every filter and the fold are done, CPU of each process
-  latency     at each --rates: post to alert (append of the post to the channel's acceptance), p50 and p99
+  latency     at each --rates: post to alert (append of the post to the channel's acceptance), p50 and p99, after
+              --warm-up seconds of the same rate; beside it, where the time goes: mean ms of each step on the way
 
 Beside it, in the same run, what producing the same lines costs alone: kcat with the same acks, idempotence and
 compression. Starts and ends one broker and the processes; loopback only.
 
-usage: bench/kafka_line.py [--keng build/release/keng] [--posts 500000] [--rates 5000,20000] [--seconds 20] [--json]
+usage: bench/kafka_line.py [--keng build/release/keng] [--posts 500000] [--rates 5000,20000] [--seconds 20] [--warm-up 10]
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -29,6 +31,9 @@ from broker import KafkaCluster  # noqa: E402
 from keng_process import free_port  # noqa: E402
 
 STAGES = ("alert", "filter", "ingest")
+STEPS = {"ingest": ("keng_ingest_commit_seconds",), "filter": ("keng_filters_batch_seconds",),
+         "alert": ("keng_alerting_batch_seconds", "keng_kafka_changelog_seconds", "keng_kafka_send_seconds",
+                   "keng_post_to_alert_seconds")}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -108,16 +113,20 @@ cell_channels: {{"91": [file]}}
         used["broker"] = sum(cpu_seconds(pid) for pid in self.args.broker_pids)
         return used
 
-    def quantile(self, q):
-        """Upper bound of the bucket in seconds."""
+    def buckets(self):
+        """Upper bound in seconds -> alerts that took no longer, since the start."""
         sums = {}
         for line in self.metrics("alert").splitlines():
             match = re.match(r'keng_post_to_alert_seconds_bucket\{.*le="([^"]+)".*\} (\S+)', line)
             if match:
                 bound = float("inf") if match[1] == "+Inf" else float(match[1])
                 sums[bound] = sums.get(bound, 0) + float(match[2])
-        total = max(sums.values(), default=0)
-        return next((bound for bound, count in sorted(sums.items()) if total and count >= q * total), None)
+        return sums
+
+    def steps(self):
+        """Step on the way -> (count, seconds), since the start."""
+        return {f"{stage}.{name}": (self.total(stage, f"{name}_count"), self.total(stage, f"{name}_sum"))
+                for stage, names in STEPS.items() for name in names}
 
     def stop(self):
         for process in self.processes.values():
@@ -166,6 +175,13 @@ def throughput(args, kafka, work):
             "ratio_to_plain_produce": round(plain_s / seconds, 3), "stored": stored}
 
 
+def quantile(q, before, after):
+    """Upper bound of the bucket in seconds, of what came between."""
+    counts = {bound: count - before.get(bound, 0) for bound, count in after.items()}
+    total = max(counts.values(), default=0)
+    return next((bound for bound, count in sorted(counts.items()) if total and count >= q * total), None)
+
+
 def latency(args, kafka, work, rate):
     line = Line(args, kafka, f"rate{rate}", work)
     for stage in STAGES:
@@ -173,12 +189,20 @@ def latency(args, kafka, work, rate):
     while not all(line.metrics(stage) for stage in STAGES):
         time.sleep(0.1)
     time.sleep(5)
-    posts = rate * args.seconds
+    posts = rate * (args.warm_up + args.seconds)
     with open(line.posts, "ab") as out:
-        line.make_posts(posts, rate, out)
+        writer = threading.Thread(target=line.make_posts, args=(posts, rate, out))
+        writer.start()
+        time.sleep(args.warm_up)
+        before, steps = line.buckets(), line.steps()
+        writer.join()
     line.wait(posts, 120)
     time.sleep(1)
-    result = {"rate": rate, "posts": posts, "p50_s_below": line.quantile(0.5), "p99_s_below": line.quantile(0.99)}
+    after = line.buckets()
+    result = {"rate": rate, "posts": rate * args.seconds, "alerts": max(after.values()) - max(before.values()),
+              "p50_s_below": quantile(0.5, before, after), "p99_s_below": quantile(0.99, before, after),
+              "mean_ms": {step: round(1000 * (seconds - steps[step][1]) / max(1, count - steps[step][0]), 2)
+                          for step, (count, seconds) in line.steps().items()}}
     line.stop()
     return result
 
@@ -191,6 +215,7 @@ def main():
     parser.add_argument("--hits", type=float, default=0.01, help="share of posts that are reports")
     parser.add_argument("--rates", default="5000,20000")
     parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--warm-up", type=int, default=10)
     parser.add_argument("--producer", type=json.loads, default={}, help="librdkafka settings of keng's producers")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="keng-bench-") as folder:

@@ -73,8 +73,9 @@ class RuleFollowerTest : public testing::TestWithParam<StreamAbility> {
     }
     auto follower = RulePublicationFollower::Open(
         options, {.streams = &streams_, .clock = &clock_, .metrics = &metrics_});
-    if (follower.ok()) follower_ = *std::move(follower);
-    return follower.status();
+    if (!follower.ok()) return follower.status();
+    follower_ = *std::move(follower);
+    return absl::OkStatus();
   }
   void OpenWithFiles() { ASSERT_TRUE(Open(true).ok()); }
   std::string Version() const { return follower_->running().version; }

@@ -24,7 +24,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Pair;
 using testing::UnorderedElementsAre;
 
 constexpr absl::Duration kPatience = absl::Seconds(60);

@@ -16,7 +16,6 @@ namespace keng::simulation {
 namespace {
 
 using alerting::Alert;
-using alerting::Delivery;
 using alerting::Incident;
 using base::StrCat;
 using stream::StreamId;

@@ -105,7 +105,6 @@ Rates DrawRates(uint64_t seed, std::mt19937_64& random) {
 
 World::World(Territory& territory, uint64_t seed, Keep keep)
     : territory_(territory),
-      seed_(seed),
       keep_(keep),
       random_(seed * 0x9e3779b97f4a7c15ULL + 1),
       rates_(DrawRates(seed, random_)),

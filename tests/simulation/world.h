@@ -120,7 +120,6 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   void CheckText(const alerting::Message& message);
 
   Territory& territory_;
-  const uint64_t seed_;
   const Keep keep_;
   Outcome outcome_;
   std::mt19937_64 random_;

@@ -51,12 +51,16 @@ absl::StatusOr<std::unique_ptr<KafkaChangelog>> KafkaChangelog::Open(const Kafka
         metrics->histogram("keng_kafka_changelog_seconds",
                            "Time of one transaction of the changelog", base::LatencyBounds());
   }
-  KENG_RETURN_IF_ERROR(log->Begin());
+  for (size_t turn = 0; turn < log->clients_.size(); ++turn) {
+    KENG_RETURN_IF_ERROR(log->Begin(turn));
+  }
   return log;
 }
 
 KafkaChangelog::~KafkaChangelog() {
-  if (client_ != nullptr) Settle(client_->get(), 1000);
+  for (const auto& client : clients_) {
+    if (client != nullptr) Settle(client->get(), 1000);
+  }
 }
 
 absl::Status KafkaChangelog::Note(rd_kafka_error_t* error, std::string_view what) {
@@ -72,23 +76,25 @@ absl::Status KafkaChangelog::Note(rd_kafka_error_t* error, std::string_view what
         base::StrCat("the state of ", owner_, " has another owner now: ", status.message()));
     return shut_out_;
   }
-  if (fatal) client_ = nullptr;  // nothing can be done with this one
+  if (fatal) clients_[turn_] = nullptr;  // nothing can be done with this one
   return absl::UnavailableError(status.message());
 }
 
-absl::Status KafkaChangelog::Begin() {
+absl::Status KafkaChangelog::Begin(size_t turn) {
+  turn_ = turn;
+  const std::string name = turn == 0 ? owner_ : base::StrCat(owner_, "/", turn);
   KENG_ASSIGN_OR_RETURN(
-      client_,
+      clients_[turn],
       KafkaClient::Make(
           options_,
-          {.role = base::StrCat("changelog.", owner_),
+          {.role = base::StrCat("changelog.", name),
            .type = RD_KAFKA_PRODUCER,
            .defaults = {{"compression.codec", "lz4"},
                         {"linger.ms", "0"},
                         {"batch.size", "1000000"},
                         {"queue.buffering.max.messages", "1000000"},
                         {"message.max.bytes", "17825792"}},
-           .fixed = {{"transactional.id", base::StrCat(options_.prefix, "state.", owner_)},
+           .fixed = {{"transactional.id", base::StrCat(options_.prefix, "state.", name)},
                      {"enable.idempotence", "true"},
                      {"transaction.timeout.ms",
                       base::StrCat(2 * ToMillis(options_.write_deadline))},
@@ -96,9 +102,9 @@ absl::Status KafkaChangelog::Begin() {
            .on_delivery = &OnDelivery},
           metrics_));
   const absl::Status begun =
-      Note(rd_kafka_init_transactions(client_->get(), ToMillis(options_.write_deadline)),
+      Note(rd_kafka_init_transactions(clients_[turn]->get(), ToMillis(options_.write_deadline)),
            "take over the changelog");
-  if (!begun.ok()) client_ = nullptr;
+  if (!begun.ok()) clients_[turn] = nullptr;
   return begun;
 }
 
@@ -119,13 +125,13 @@ absl::Status KafkaChangelog::Check(const WriteSet& set) const {
 }
 
 absl::Status KafkaChangelog::Abort() {
-  if (client_ == nullptr) return absl::OkStatus();
-  return Note(rd_kafka_abort_transaction(client_->get(), ToMillis(options_.write_deadline)),
+  if (clients_[turn_] == nullptr) return absl::OkStatus();
+  return Note(rd_kafka_abort_transaction(clients_[turn_]->get(), ToMillis(options_.write_deadline)),
               "undo a batch of the changelog");
 }
 
 absl::StatusOr<Offset> KafkaChangelog::Produce(const WriteSet& set) {
-  rd_kafka_t* const handle = client_->get();
+  rd_kafka_t* const handle = clients_[turn_]->get();
   KENG_RETURN_IF_ERROR(Note(rd_kafka_begin_transaction(handle), "begin a batch of the changelog"));
   Batch batch;
   const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
@@ -172,13 +178,13 @@ absl::StatusOr<Offset> KafkaChangelog::Produce(const WriteSet& set) {
     status = Note(error, "commit a batch of the changelog");
   }
   // What became of it is in doubt: undone here, or by the cluster when this id begins anew.
-  if (client_ != nullptr && shut_out_.ok()) {
+  if (clients_[turn_] != nullptr && shut_out_.ok()) {
     Settle(handle, ToMillis(options_.write_deadline));
     if (absl::Status undone = Abort(); !undone.ok()) {
       if (absl::IsAborted(undone)) return undone;
-      client_ = nullptr;
+      clients_[turn_] = nullptr;
     }
-  } else if (client_ != nullptr) {
+  } else if (clients_[turn_] != nullptr) {
     Settle(handle, 1000);
   }
   return status;
@@ -188,18 +194,15 @@ absl::StatusOr<Offset> KafkaChangelog::Append(const WriteSet& set) {
   KENG_RETURN_IF_ERROR(shut_out_);
   KENG_RETURN_IF_ERROR(Check(set));
   const absl::Time begin = absl::Now();
-  if (client_ == nullptr) {
-    // Taking over from itself could as well be taking over from a new owner.
-    return absl::AbortedError(
-        base::StrCat("the changelog of ", owner_, " has to be taken over anew after a failure"));
-  }
-  client_->Serve();
+  clients_[turn_]->Serve();
   absl::StatusOr<Offset> next = Produce(set);
   append_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
-  if (client_ == nullptr && shut_out_.ok()) {
+  if (clients_[turn_] == nullptr && shut_out_.ok()) {
+    // Taking over from itself could as well be taking over from a new owner.
     shut_out_ = absl::AbortedError(
         base::StrCat("the changelog of ", owner_, " has to be taken over anew after a failure"));
   }
+  turn_ = (turn_ + 1) % clients_.size();
   return next;
 }
 

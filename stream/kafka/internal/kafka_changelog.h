@@ -1,11 +1,18 @@
 #ifndef KENG_STREAM_KAFKA_INTERNAL_KAFKA_CHANGELOG_H_
 #define KENG_STREAM_KAFKA_INTERNAL_KAFKA_CHANGELOG_H_
 
-// A changelog as a transactional producer: one transaction a batch, and one transactional id for
-// each owner, so that the cluster itself refuses whatever an older owner still sends.
+// A changelog as transactional producers: one transaction a batch, under ids that belong to the
+// owner's name, so that the cluster itself refuses whatever an older owner still sends.
+//
+// There are several producers, which take turns. A transaction ends for its producer before the cluster
+// has marked it as committed, and a next one of the same id is refused until then; librdkafka asks
+// again after 20 ms, which is several transactions. With turns the marks of one are written while
+// another works. Batches still follow one another: each begins when the one before has ended.
+// A new owner takes all over before it reads; an old one that is refused once writes no more.
 //
 // Threads: one at a time; Append() waits on the calling thread.
 
+#include <array>
 #include <memory>
 #include <string>
 
@@ -30,7 +37,7 @@ class KafkaChangelog final : public Changelog {
   KafkaChangelog(const KafkaOptions& options, std::string_view owner, const base::Clock& clock,
                  base::Metrics* metrics)
       : options_(options), owner_(owner), clock_(clock), metrics_(metrics) {}
-  absl::Status Begin();
+  absl::Status Begin(size_t turn);
   absl::Status Check(const WriteSet& set) const;
   absl::StatusOr<Offset> Produce(const WriteSet& set);
   absl::Status Abort();
@@ -46,9 +53,10 @@ class KafkaChangelog final : public Changelog {
   int partition_ = 0;
   base::Histogram append_seconds_;
 
-  // Null after a failure that only a new client mends. That is not made here: it would shut out a
-  // new owner as well as itself.
-  std::unique_ptr<KafkaClient> client_;
+  // Of the turns. Null after a failure that only a new client mends. That is not made here: it
+  // would shut out a new owner as well as itself.
+  std::array<std::unique_ptr<KafkaClient>, 3> clients_;
+  size_t turn_ = 0;
   absl::Status shut_out_;
 };
 
