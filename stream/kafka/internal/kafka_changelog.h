@@ -4,11 +4,12 @@
 // A changelog as transactional producers: one transaction a batch, under ids that belong to the
 // owner's name, so that the cluster itself refuses whatever an older owner still sends.
 //
-// There are several producers, which take turns. A transaction ends for its producer before the cluster
-// has marked it as committed, and a next one of the same id is refused until then; librdkafka asks
-// again after 20 ms, which is several transactions. With turns the marks of one are written while
-// another works. Batches still follow one another: each begins when the one before has ended.
-// A new owner takes all over before it reads; an old one that is refused once writes no more.
+// There are several producers, which take turns. A transaction ends for its producer before the
+// cluster has marked it as committed, and a next one of the same id is refused until then;
+// librdkafka asks again after 20 ms, which is several transactions. With turns the marks of one are
+// written while another works. Batches still follow one another: each begins when the one before
+// has ended. A new owner takes all over before it reads; an old one that is refused once writes no
+// more.
 //
 // Threads: one at a time; Append() waits on the calling thread.
 

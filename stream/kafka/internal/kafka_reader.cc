@@ -94,8 +94,8 @@ KafkaReader::~KafkaReader() {
   }
 }
 
-// Once: librdkafka 2.0.2 ends the process when an assignment is replaced before it has let go of the
-// one before.
+// Once: librdkafka 2.0.2 ends the process when an assignment is replaced before it has let go of
+// the one before.
 absl::Status KafkaReader::Assign() {
   const TopicList list = NewTopicList(static_cast<int>(cursors_.size()));
   for (auto& [partition, cursor] : cursors_) {
@@ -238,8 +238,7 @@ absl::Status KafkaReader::SeekClient(int partition, Offset offset) {
     rd_kafka_topic_partition_t* place =
         rd_kafka_topic_partition_list_add(list.get(), parts_.topic.c_str(), partition);
     place->offset = offset;
-    rd_kafka_error_t* refused =
-        rd_kafka_seek_partitions(client_->get(), list.get(), deadline_ms_);
+    rd_kafka_error_t* refused = rd_kafka_seek_partitions(client_->get(), list.get(), deadline_ms_);
     const rd_kafka_resp_err_t error =
         refused != nullptr ? rd_kafka_error_code(refused) : place->err;
     if (refused != nullptr) rd_kafka_error_destroy(refused);
