@@ -378,21 +378,38 @@ absl::Status Missing(std::string_view field) {
   return absl::InvalidArgumentError(base::StrCat("inbox record: \"", field, "\" is missing"));
 }
 
-// What a record cannot do without.
+// What becomes part of a key of the state.
+absl::Status CheckName(std::string_view field, std::string_view name) {
+  if (name.size() <= kInboxNameBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(base::StrCat("inbox record: \"", field, "\" has ", name.size(),
+                                                 " bytes, more than ", kInboxNameBytesMax));
+}
+absl::Status CheckId(std::string_view field, std::string_view id) {
+  return id.empty() ? Missing(field) : CheckName(field, id);
+}
+
+// What a record cannot do without, and what it must not have.
 absl::Status Check(const HitRecord& record) {
-  if (record.hit.post.empty()) return Missing("post");
-  if (record.hit.rule.empty()) return Missing("rule");
-  if (record.hit.topic.empty()) return Missing("topic");
+  KENG_RETURN_IF_ERROR(CheckId("post", record.hit.post));
+  KENG_RETURN_IF_ERROR(CheckId("rule", record.hit.rule));
+  KENG_RETURN_IF_ERROR(CheckId("topic", record.hit.topic));
+  KENG_RETURN_IF_ERROR(CheckName("cell", record.hit.cell));
+  KENG_RETURN_IF_ERROR(CheckName("place", record.hit.place));
+  KENG_RETURN_IF_ERROR(CheckName("author", record.author));
+  for (const std::string& place : record.place_path)
+    KENG_RETURN_IF_ERROR(CheckName("place_path", place));
   return absl::OkStatus();
 }
 absl::Status Check(const EditRecord& record) {
-  return record.post.empty() ? Missing("post") : absl::OkStatus();
+  for (const std::string& rule : record.rules) KENG_RETURN_IF_ERROR(CheckName("rules", rule));
+  return CheckId("post", record.post);
 }
-absl::Status Check(const RetractionRecord& record) {
-  return record.post.empty() ? Missing("post") : absl::OkStatus();
-}
+absl::Status Check(const RetractionRecord& record) { return CheckId("post", record.post); }
 absl::Status Check(const ActionRecord& record) {
-  return record.id.empty() ? Missing("id") : absl::OkStatus();
+  KENG_RETURN_IF_ERROR(CheckId("id", record.id));
+  KENG_RETURN_IF_ERROR(CheckName("incident", record.incident));
+  KENG_RETURN_IF_ERROR(CheckName("cell", record.cell));
+  return CheckName("topic", record.topic);
 }
 absl::Status Check(const TickRecord& record) {
   return record.now == absl::InfinitePast() ? Missing("now") : absl::OkStatus();

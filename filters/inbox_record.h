@@ -130,8 +130,12 @@ using InboxRecord = std::variant<HitRecord, EditRecord, RetractionRecord, Action
 // off.
 void AppendInboxRecord(const InboxRecord& record, std::string& out);
 
+// Of an id or a name that becomes part of a key of the state: two fit into a key of any stream.
+inline constexpr size_t kInboxNameBytesMax = 512;
+
 // Parses one record. Belongs to one thread. `json` must be readable kValuePadding bytes past its
-// end (stream/stream.h). InvalidArgument: not a record (names the field); Unimplemented: a type or
+// end (stream/stream.h). InvalidArgument: not a record, or one with a name over
+// kInboxNameBytesMax (names the field); Unimplemented: a type or
 // version that this program does not know.
 class InboxParser {
  public:

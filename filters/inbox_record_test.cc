@@ -136,6 +136,33 @@ TEST(InboxRecordTest, Refusals) {
   }
 }
 
+// A key over what the state's streams take would stop the fold at this record for ever.
+TEST(InboxRecordTest, LongNamesAreRefused) {
+  const std::string fits(kInboxNameBytesMax, 'x'), over(kInboxNameBytesMax + 1, 'x');
+  HitRecord hit = FullHit();
+  hit.hit.post = hit.hit.rule = hit.hit.topic = hit.hit.cell = hit.hit.place = hit.author = fits;
+  EXPECT_TRUE(Parse(Json(hit)).ok());
+  HitRecord author = hit;
+  author.author = over;
+  EXPECT_EQ(Parse(Json(author)).status().code(), absl::StatusCode::kInvalidArgument);
+  for (std::string Hit::*field : {&Hit::post, &Hit::rule, &Hit::topic, &Hit::cell, &Hit::place}) {
+    HitRecord wrong = hit;
+    wrong.hit.*field = over;
+    EXPECT_EQ(Parse(Json(wrong)).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  for (const InboxRecord& wrong : {
+           InboxRecord(EditRecord{.post = over}),
+           InboxRecord(EditRecord{.post = "p", .rules = {"r", over}}),
+           InboxRecord(RetractionRecord{.post = over}),
+           InboxRecord(ActionRecord{.id = over}),
+           InboxRecord(ActionRecord{.id = "a", .incident = over}),
+           InboxRecord(ActionRecord{.id = "a", .cell = over}),
+           InboxRecord(ActionRecord{.id = "a", .topic = over}),
+       }) {
+    EXPECT_EQ(Parse(Json(wrong)).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(InboxRecordTest, UnknownFieldsAreIgnored) {
   const auto record = Parse(R"({"type":"tick","v":1,"new":{"a":[1]},"now":5,"other":null})");
   ASSERT_TRUE(record.ok()) << record.status();
