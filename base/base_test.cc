@@ -61,7 +61,11 @@ TEST(Metrics, ExposesAndDefaultHandlesCountNothing) {
   metrics.counter("keng_test_posts_total", "help", {{"outcome", "hit"}}).Add(3);
   EXPECT_NE(metrics.Expose().find("keng_test_posts_total{outcome=\"hit\"} 3"), std::string::npos)
       << metrics.Expose();
+  const Counter told = metrics.counter("keng_test_told_total", "help");
+  for (const double total : {5, 3, 5, 8}) told.RaiseTo(total);
+  EXPECT_EQ(told.value(), 8);
   Counter().Add();
+  Counter().RaiseTo(1);
   Gauge().Set(1);
   Histogram().Observe(1);
 }

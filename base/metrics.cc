@@ -14,6 +14,9 @@ namespace keng::base {
 void Counter::Add(double amount) const {
   if (handle_ != nullptr) static_cast<prometheus::Counter*>(handle_)->Increment(amount);
 }
+void Counter::RaiseTo(double total) const {
+  if (const double missing = total - value(); missing > 0) Add(missing);
+}
 double Counter::value() const {
   return handle_ == nullptr ? 0 : static_cast<prometheus::Counter*>(handle_)->Value();
 }

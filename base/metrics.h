@@ -28,6 +28,10 @@ class Counter {
   Counter() = default;
   // REQUIRES: amount >= 0.
   void Add(double amount = 1) const;
+  // For what is counted elsewhere, durably, and told by whoever holds it just now: adds what is
+  // missing to `total`, nothing when that is less. One thread at a time for one counter. Of several
+  // processes that told the same, the largest is right: sum(max by (partition) (...)).
+  void RaiseTo(double total) const;
   double value() const;
 
  private:

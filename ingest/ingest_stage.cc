@@ -138,22 +138,22 @@ absl::Status SourceIntake::Load() {
     resume_point_ = std::move(control.resume_point);
     counters_ = control.counters;
   }
-  Report(SourceCounters(), counters_);
+  Report();
   next_ = counters_;
   return absl::OkStatus();
 }
 
-void SourceIntake::Report(const SourceCounters& before, const SourceCounters& after) {
-  const auto add = [](const base::Counter& counter, int64_t from, int64_t to) {
-    if (to > from) counter.Add(static_cast<double>(to - from));
+// A source may have been in another process meanwhile, and come back.
+void SourceIntake::Report() const {
+  const auto tell = [](const base::Counter& counter, int64_t total) {
+    counter.RaiseTo(static_cast<double>(total));
   };
-  add(handles_.lines, before.lines, after.lines);
-  add(handles_.stored, before.stored, after.stored);
-  add(handles_.duplicate, before.duplicate, after.duplicate);
-  add(handles_.outdated, before.outdated, after.outdated);
-  add(handles_.expanded, before.expanded, after.expanded);
-  for (size_t i = 1; i < kDropReasons; ++i)
-    add(handles_.dropped[i], before.dropped[i], after.dropped[i]);
+  tell(handles_.lines, counters_.lines);
+  tell(handles_.stored, counters_.stored);
+  tell(handles_.duplicate, counters_.duplicate);
+  tell(handles_.outdated, counters_.outdated);
+  tell(handles_.expanded, counters_.expanded);
+  for (size_t i = 1; i < kDropReasons; ++i) tell(handles_.dropped[i], counters_.dropped[i]);
 }
 
 const PostState* SourceIntake::FindState(base::Hash128 id, PostState& copy) const {
@@ -310,9 +310,9 @@ absl::Status SourceIntake::Commit(std::string_view resume_point) {
   handles_.commit_seconds.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
   const absl::Time now = stage_.parts_.clock.Now();
   handles_.last_commit.Set(absl::ToDoubleSeconds(now - absl::UnixEpoch()));
-  Report(counters_, next_);
-  stage_.Learn(states_, masked_bytes_);
   counters_ = next_;
+  Report();
+  stage_.Learn(states_, masked_bytes_);
   resume_point_ = resume_point;
   Discard();
   if (const absl::Status rotated = stage_.parts_.keyring.RotateIfDue(now); !rotated.ok())

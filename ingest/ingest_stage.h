@@ -150,7 +150,7 @@ class SourceIntake {
   void ExpandAuthorDeletion(const Post& deletion, std::string_view author);
   std::string ControlValue(std::string_view resume_point) const;
   absl::Status Load();
-  void Report(const SourceCounters& before, const SourceCounters& after);
+  void Report() const;
 
   IngestStage& stage_;
   const SourceOptions options_;

@@ -288,6 +288,16 @@ TEST(IngestStage, MetricsAreTheDurableCounters) {
   EXPECT_THAT(text, HasSubstr("keng_ingest_recent_ids 1"));
 }
 
+TEST(IngestStage, ASourceThatComesBackIsNotCountedTwice) {
+  IngestRig rig;
+  for (int round = 0; round < 3; ++round) {
+    auto source = rig.OpenSource("feed");
+    AddLine(*source, PostLine(base::StrCat("x:", round), "a"));
+    ASSERT_TRUE(source->Commit("").ok());
+  }
+  EXPECT_THAT(rig.metrics->Expose(), HasSubstr("keng_ingest_lines_total{source=\"feed\"} 3"));
+}
+
 // A model that forgets nothing, put to the same random edits, deletions and repetitions.
 TEST(RecentIds, AgreesWithAModelWhileThereIsRoom) {
   std::mt19937 random(11);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/database_files.h"
+#include "base/database_log.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "base/strings.h"
@@ -68,19 +69,6 @@ absl::Status ScanWith(rocksdb::Iterator& iterator, TableId table, std::string_vi
   return FromRocks(iterator.status(), "scan");
 }
 
-// RocksDB's own log, into ours: as a file beside the data it asserts, and ends the process, at the
-// second line that finds the disk full (Debian's 7.8 is built with its assertions).
-class RocksLog final : public rocksdb::Logger {
- public:
-  RocksLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
-  using rocksdb::Logger::Logv;
-  void Logv(const char* format, va_list arguments) override {
-    char text[512];
-    std::vsnprintf(text, sizeof(text), format, arguments);
-    base::LogWarn("store.rocksdb", {{"text", text}});
-  }
-};
-
 rocksdb::Options ToRocks(const StoreOptions& options) {
   rocksdb::Options rocks;
   rocks.create_if_missing = true;
@@ -91,7 +79,7 @@ rocksdb::Options ToRocks(const StoreOptions& options) {
   rocks.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   rocks.max_open_files = 256;
   rocks.max_total_wal_size = options.write_buffer_bytes * 4;
-  rocks.info_log = std::make_shared<RocksLog>();
+  rocks.info_log = base::MakeDatabaseLog("store.rocksdb");
   // The manifest names the smallest and largest keys of files that are gone: keep it short.
   rocks.max_manifest_file_size = size_t{256} << 10;
   rocks.stats_dump_period_sec = 0;

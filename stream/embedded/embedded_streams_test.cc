@@ -131,6 +131,13 @@ TEST_F(EmbeddedStreamsTest, ASecondOwnerIsRefusedWithTheDirectorysName) {
   Open();
 }
 
+// As a file it ends the process when the disk is full (base/database_log.h).
+TEST_F(EmbeddedStreamsTest, TheDatabaseKeepsNoLogOfItsOwn) {
+  Open();
+  for (const auto& path : FilesWith(options_.directory, ""))
+    EXPECT_FALSE(path.filename().string().starts_with("LOG")) << path;
+}
+
 TEST_F(EmbeddedStreamsTest, AnotherNumberOfPartitionsIsRefused) {
   Open();
   options_.streams = DefaultStreams(4);

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/database_files.h"
+#include "base/database_log.h"
 #include "base/stable_hash.h"
 #include "base/strings.h"
 #include "stream/embedded/internal/wal_check.h"
@@ -89,9 +90,7 @@ rocksdb::Options Database::BaseOptions() const {
   rocksdb::Options options;
   options.max_background_jobs = 2;
   options.max_open_files = 512;
-  options.keep_log_file_num = 3;
-  options.max_log_file_size = 4 << 20;
-  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.info_log = base::MakeDatabaseLog("stream.rocksdb");
   // Bounds the log that is replayed at opening, and with it how long a small stream's memtable
   // holds old logs back.
   options.max_total_wal_size = static_cast<uint64_t>(options_.memtable_bytes) * 6;
