@@ -47,7 +47,8 @@ class OneNode(unittest.TestCase):
             produce(config, "posts", ["a", "b"], partition=1)
             self.assertEqual(consume(config, "posts"), ["a", "b"])
             group = config | {"auto.offset.reset": "earliest", "session.timeout.ms": "1000"}
-            self.assertEqual(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split(), ["a", "b"])
+            # At least once: a busy machine puts the reader out of its group before it has committed.
+            self.assertEqual(set(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split()), {"a", "b"})
             first = kafka.processes[1].pid
             kafka.kill(1)
             self.assertFalse(pathlib.Path(f"/proc/{first}").exists())
@@ -56,7 +57,7 @@ class OneNode(unittest.TestCase):
             kafka.restart(1)
             produce(config, "posts", ["c"], partition=1)
             self.assertEqual(consume(config, "posts"), ["a", "b", "c"])
-            # The group goes on behind what it has read; at least once, so `c` may come twice.
+            # The group goes on behind what it has read.
             self.assertEqual(set(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split()), {"c"})
             kafka.delete_topic("posts")
             kafka.suspend(1)

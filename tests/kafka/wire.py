@@ -8,9 +8,11 @@ ListGroups 0, DescribeGroups 4, ElectLeaders 1, AlterPartitionReassignments 0, o
 import dataclasses
 import socket
 import struct
+import time
 
 CLIENT = b"keng-testkit"
 UNCHANGED = 84  # ELECTION_NOT_NEEDED: the preferred replica leads already
+COORDINATOR_COMES = (14, 15)  # COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE: in a moment
 
 
 class WireError(Exception):
@@ -208,8 +210,13 @@ class Member:
 
 def list_groups(port, timeout_s=10):
     """The names of the groups that the broker at `port` coordinates."""
-    reader = ask(port, 16, 0, b"", timeout_s)
-    code = reader.take("h")
+    end = time.monotonic() + timeout_s
+    while True:
+        reader = ask(port, 16, 0, b"", timeout_s)
+        code = reader.take("h")
+        if code not in COORDINATOR_COMES or time.monotonic() >= end:
+            break
+        time.sleep(0.1)
     if code != 0:
         raise WireError(f"no list of groups: error {code}")
     return [name for name, _ in reader.array(lambda: (reader.string(), reader.string()))]
