@@ -1,14 +1,10 @@
 #include "alerting/alerting_worker.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "base/check.h"
-#include "base/crash_point.h"
-#include "base/log.h"
-#include "base/strings.h"
 
 namespace keng::alerting {
 
@@ -17,26 +13,6 @@ namespace {
 using stream::StreamId;
 
 constexpr size_t kErasedAtOnce = 10'000;
-constexpr size_t kTextsReadBytes = size_t{4} << 20;
-
-std::string TextsReadKey(int partition) { return base::StrCat("texts/", partition); }
-
-// The text of a record of `texts`; what is no such record is kept as no text.
-std::string TextOf(std::string_view json) {
-  boost::system::error_code error;
-  const boost::json::value value = boost::json::parse({json.data(), json.size()}, error);
-  if (error || !value.is_object()) return "";
-  const boost::json::value* text = value.as_object().if_contains("text");
-  return text != nullptr && text->is_string() ? std::string(text->as_string()) : "";
-}
-
-std::string ErasureKey(absl::Time time, char kind, std::string_view id) {
-  std::string key;
-  AppendTime(time, key);
-  key += kind;
-  key += id;
-  return key;
-}
 
 }  // namespace
 
@@ -52,10 +28,6 @@ AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams
   batch_seconds_ =
       metrics_->histogram("keng_alerting_batch_seconds", "Time to fold one batch, without waiting",
                           base::LatencyBounds());
-  texts_kept_ = metrics_->counter("keng_alerting_texts_kept_total",
-                                  "Texts taken into the store for alerts to quote");
-  texts_erased_ =
-      metrics_->counter("keng_alerting_texts_erased_total", "Texts erased: deleted or expired");
   gap_ = metrics_->counter("keng_alerting_expired_unread_total",
                            "Inbox records that retention took unread");
   bands_known_ = metrics_->gauge("keng_alerting_bands_known",
@@ -108,24 +80,8 @@ absl::Status AlertingWorker::OpenReaders() {
       }
     }
   }
-  if (options_.texts_reader.empty()) {
-    KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenTap(StreamId::kTexts));
-  } else {
-    KENG_ASSIGN_OR_RETURN(texts_, streams_.OpenReader(options_.texts_reader, StreamId::kTexts));
-  }
-  for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
-    KENG_ASSIGN_OR_RETURN(const std::optional<std::string> read,
-                          store_.Get(table::kTextsRead, TextsReadKey(p)));
-    if (read.has_value()) {
-      KENG_RETURN_IF_ERROR(texts_->Seek(p, static_cast<stream::Offset>(ReadBig(*read))));
-    } else {
-      for (const stream::PartitionStats& stats : streams_.partition_stats()) {
-        if (stats.stream == StreamId::kTexts && stats.partition == p) {
-          KENG_RETURN_IF_ERROR(texts_->Seek(p, stats.begin));
-        }
-      }
-    }
-  }
+  KENG_ASSIGN_OR_RETURN(texts_,
+                        TextKeeper::Open(options_.texts_reader, streams_, store_, metrics_));
   return absl::OkStatus();
 }
 
@@ -185,64 +141,8 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::RunOnce(absl::Duration time
   }
   // Deletions must reach the texts also while no hit comes. When this is refused the batch waits:
   // its reader has moved past it.
-  KENG_RETURN_IF_ERROR(DrainTexts());
+  KENG_RETURN_IF_ERROR(texts_->Drain());
   return batch_ == nullptr ? Step{} : Fold();
-}
-
-absl::Status AlertingWorker::DrainTexts() {
-  std::vector<stream::Offset> ends;
-  for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
-    KENG_ASSIGN_OR_RETURN(const stream::Offset end, streams_.End(StreamId::kTexts, p));
-    ends.push_back(end);
-  }
-  const auto behind = [&] {
-    for (size_t p = 0; p < ends.size(); ++p) {
-      if (texts_->position(static_cast<int>(p)) < ends[p]) return true;
-    }
-    return false;
-  };
-  while (behind()) {
-    KENG_ASSIGN_OR_RETURN(const auto batch, texts_->Read(kTextsReadBytes, absl::ZeroDuration()));
-    if (batch == nullptr) break;  // what is missing was compacted away
-    KENG_RETURN_IF_ERROR(KeepTexts(*batch));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status AlertingWorker::KeepTexts(const stream::RecordBatch& batch) {
-  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
-  int64_t kept = 0;
-  int64_t erased = 0;
-  for (const stream::Record& record : batch.records()) {
-    if (record.tombstone) {
-      changes->Delete(table::kTexts, record.key);
-      ++erased;
-      continue;
-    }
-    changes->Put(table::kTexts, record.key,
-                 Encode(TextRow{.appended_at = record.time, .text = TextOf(record.value)}));
-    changes->Put(table::kErasures, ErasureKey(record.time + kTextsKept, kTextErasure, record.key),
-                 "");
-    ++kept;
-  }
-  std::string next;
-  AppendBig(static_cast<uint64_t>(batch.next_offset()), next);
-  changes->Put(table::kTextsRead, TextsReadKey(batch.partition()), next);
-  const absl::Status committed = store_.Commit(*changes);
-  if (!committed.ok()) {
-    // The reader has moved past the batch: it goes back, so that the next call meets it again.
-    const stream::Offset first =
-        batch.records().empty() ? batch.next_offset() : batch.records().front().offset;
-    KENG_RETURN_IF_ERROR(texts_->Seek(batch.partition(), first));
-    return committed;
-  }
-  KENG_CRASH_POINT("alerting.after_texts");
-  texts_kept_.Add(static_cast<double>(kept));
-  texts_erased_.Add(static_cast<double>(erased));
-  if (options_.texts_reader.empty()) return absl::OkStatus();
-  stream::WriteSet set;
-  set.Commit(options_.texts_reader, StreamId::kTexts, batch.partition(), batch.next_offset());
-  return streams_.Write(set);
 }
 
 absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
@@ -320,12 +220,8 @@ absl::Status AlertingWorker::EraseExpired() {
     const char kind = key[8];
     const std::string_view id = std::string_view(key).substr(9);
     if (kind == kTextErasure) {
-      KENG_ASSIGN_OR_RETURN(const auto text, Load<TextRow>(store_, table::kTexts, id));
-      // A newer state of the post has an erasure of its own.
-      if (text.has_value() && text->appended_at + kTextsKept <= fold_->row().now) {
-        changes->Delete(table::kTexts, id);
-        ++texts;
-      }
+      KENG_ASSIGN_OR_RETURN(const int64_t gone, texts_->Expire(id, fold_->row().now, *changes));
+      texts += gone;
     } else if (kind == kAlertErasure) {
       changes->Delete(table::kAlerts, id);
       KENG_RETURN_IF_ERROR(store_.ScanPrefix(table::kDeliveries, IdPrefix(id),
@@ -336,7 +232,7 @@ absl::Status AlertingWorker::EraseExpired() {
     }
   }
   KENG_RETURN_IF_ERROR(store_.Commit(*changes));
-  texts_erased_.Add(static_cast<double>(texts));
+  texts_->CountErased(texts);
   return absl::OkStatus();
 }
 

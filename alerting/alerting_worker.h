@@ -2,8 +2,8 @@
 #define KENG_ALERTING_ALERTING_WORKER_H_
 
 // The alerting stage for one partition of the inbox: reads it in order, folds it into the store
-// (alerting/incident_fold.h), keeps the texts that alerts quote, and writes the ticks that make
-// time pass.
+// (alerting/incident_fold.h), has the texts kept that alerts quote (alerting/text_keeper.h), and
+// writes the ticks that make time pass.
 //
 // What is durable when: a batch of the inbox becomes incidents, outcomes, alerts in the outbox,
 // counters and position in one store batch; only then is the position told to the stream, which
@@ -31,6 +31,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "alerting/incident_fold.h"
+#include "alerting/text_keeper.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
@@ -42,7 +43,6 @@ namespace keng::alerting {
 
 inline constexpr std::string_view kAlertingReader = "alerting";
 inline constexpr std::string_view kTextsReader = "alerting.texts";
-inline constexpr absl::Duration kTextsKept = absl::Hours(24 * 30);
 
 struct AlertingOptions {
   std::string desk;  // key of the ticks
@@ -105,8 +105,6 @@ class AlertingWorker {
   void AddToInbox(const filters::InboxRecord& record, stream::WriteSet& set) const;
   bool SettingsDiffer() const;
   absl::Status TellPosition();
-  absl::Status DrainTexts();
-  absl::Status KeepTexts(const stream::RecordBatch& batch);
   absl::Status Tick(absl::Time now);
   absl::StatusOr<Step> Fold();
   absl::StatusOr<Step> CommitFold();
@@ -120,7 +118,7 @@ class AlertingWorker {
   const base::Clock& clock_;
   base::Metrics* const metrics_;
   base::Histogram batch_seconds_;
-  base::Counter texts_kept_, texts_erased_, gap_;
+  base::Counter gap_;
   base::Gauge bands_known_;
   base::Counter outcome_counters_[kOutcomes];
   base::Counter alert_counters_[kAlertReasons];
@@ -129,7 +127,7 @@ class AlertingWorker {
   // Of the worker's thread.
   std::unique_ptr<IncidentFold> fold_;
   std::unique_ptr<stream::Reader> inbox_;
-  std::unique_ptr<stream::Reader> texts_;
+  std::unique_ptr<TextKeeper> texts_;
   filters::InboxParser parser_;
   std::shared_ptr<const stream::RecordBatch> batch_;  // read and not yet folded to its end
   size_t batch_next_ = 0;                             // of its records, the first not yet applied
