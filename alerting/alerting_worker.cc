@@ -142,6 +142,10 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::RunOnce(absl::Duration time
   // Deletions must reach the texts also while no hit comes. When this is refused the batch waits:
   // its reader has moved past it.
   KENG_RETURN_IF_ERROR(texts_->Drain());
+  const absl::Status right = texts_->PutRight();
+  const bool for_now = absl::IsResourceExhausted(right) || absl::IsUnavailable(right);
+  // What is to ring does not wait for it: the ticks bring batches, and between them it is told.
+  if (!right.ok() && (batch_ == nullptr || !for_now)) return right;
   return batch_ == nullptr ? Step{} : Fold();
 }
 
@@ -168,6 +172,7 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
       continue;
     }
     KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
+    texts_->Note(*parsed);
   }
   if (batch_next_ == records.size()) batch_ = nullptr;
   folded_ = true;
@@ -180,6 +185,7 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
   Step step{.records = folded_records_,
             .alerts = static_cast<int64_t>(fold_->alerts().size()),
             .changed = fold_->changed()};
+  KENG_RETURN_IF_ERROR(texts_->MarkNoted());
   KENG_RETURN_IF_ERROR(fold_->Commit());
   folded_ = false;
   std::sort(step.changed.begin(), step.changed.end());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "alerting/state_tables.h"
+
 namespace keng::alerting {
 namespace {
 
@@ -136,6 +138,14 @@ absl::Time QuietDeadline(const Incident& incident) {
 
 bool OlderVersion(std::string_view a, std::string_view b) {
   return !a.empty() && !b.empty() && a < b;
+}
+
+bool IsSuperseded(const PostRow& post, std::string_view version) {
+  if (post.retracted &&
+      (post.retracted_version.empty() || version <= std::string_view(post.retracted_version))) {
+    return true;
+  }
+  return OlderVersion(version, post.version);
 }
 
 }  // namespace keng::alerting

@@ -15,6 +15,8 @@
 
 namespace keng::alerting {
 
+struct PostRow;
+
 // Gathering, open or received.
 bool IsLive(IncidentState state);
 
@@ -77,6 +79,10 @@ absl::Time QuietDeadline(const Incident& incident);
 // True when a state of a post with version `a` is older than one with `b`. Versions are compared as
 // bytes; without a version the order of arrival stands, so that nothing is older.
 bool OlderVersion(std::string_view a, std::string_view b);
+
+// True when what is known of a post has put a state of it with this version out of force: a
+// retraction that the version does not prove to be older, or a newer state.
+bool IsSuperseded(const PostRow& post, std::string_view version);
 
 }  // namespace keng::alerting
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "alerting/state_tables.h"
+
 namespace keng::alerting {
 namespace {
 
@@ -207,6 +209,22 @@ TEST(OlderVersion, OnlyWhenBothAreKnown) {
   EXPECT_FALSE(OlderVersion("1", "1"));
   EXPECT_FALSE(OlderVersion("", "2"));
   EXPECT_FALSE(OlderVersion("2", ""));
+}
+
+TEST(IsSuperseded, ByANewerStateOrByARetractionThatIsNotOlder) {
+  const PostRow edited{.version = "2"};
+  EXPECT_TRUE(IsSuperseded(edited, "1"));
+  EXPECT_FALSE(IsSuperseded(edited, "2"));
+  EXPECT_FALSE(IsSuperseded(edited, "3"));
+  EXPECT_FALSE(IsSuperseded(edited, "")) << "the order of arrival stands";
+  const PostRow retracted{.version = "2", .retracted = true, .retracted_version = "2"};
+  EXPECT_TRUE(IsSuperseded(retracted, "1"));
+  EXPECT_TRUE(IsSuperseded(retracted, "2"));
+  EXPECT_FALSE(IsSuperseded(retracted, "3"));
+  EXPECT_TRUE(IsSuperseded(retracted, ""));
+  const PostRow for_good{.version = "2", .retracted = true};
+  EXPECT_TRUE(IsSuperseded(for_good, "3")) << "a retraction without a version is final";
+  EXPECT_FALSE(IsSuperseded(PostRow{}, "1"));
 }
 
 }  // namespace

@@ -107,17 +107,11 @@ class IncidentFold::Impl {
       return Outcome::kElsewhere;
     }
     KENG_ASSIGN_OR_RETURN(PostRow post, LoadPost(hit.hit.post));
-    if (post.retracted) {
-      // Only a state that is newer than the retraction itself brings a post back.
-      if (post.retracted_version.empty() || hit.version <= post.retracted_version) {
-        return Outcome::kSuperseded;
-      }
-      // The next retraction counts by itself: one without a version is final, whatever this one
-      // said.
-      post.retracted = false;
-      post.retracted_version.clear();
-    }
-    if (OlderVersion(hit.version, post.version)) return Outcome::kSuperseded;
+    if (IsSuperseded(post, hit.version)) return Outcome::kSuperseded;
+    // Only a state that is newer than the retraction itself brings a post back. The next retraction
+    // counts by itself: one without a version is final, whatever this one said.
+    post.retracted = false;
+    post.retracted_version.clear();
     RaiseVersion(post.version, hit.version);
     const std::string scope = Stories::ScopeOf(desk, hit);
     KENG_ASSIGN_OR_RETURN(const Outcome outcome, ApplyHit(desk, scope, hit, post));

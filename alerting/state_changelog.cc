@@ -90,6 +90,7 @@ bool StateChangelog::Logs(store::TableId table, std::string_view key) const {
   switch (table) {
     case table::kTexts:
     case table::kTextsRead:
+    case table::kTextMarks:
       return false;
     case table::kErasures:  // time, kind, id
       return key.size() <= 8 || key[8] != kTextErasure;

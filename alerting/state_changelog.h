@@ -11,8 +11,8 @@
 // The desk is the one whose worker folds the inbox's partition; it holds no '/' and decides the
 // partition (stream::PartitionKey). Table 0 holds one row of ours, "owner": who wrote last.
 //
-// Everything goes but the texts: kTexts, kTextsRead and the texts' rows of kErasures come again
-// from the stream `texts`, where they are deleted in time.
+// Everything goes but the texts: kTexts, kTextsRead, kTextMarks and the texts' rows of kErasures
+// come again from the stream `texts`, where they are deleted in time.
 //
 // Bounds: a batch is what one Store::Commit() or a group of small ones brings, at most about
 // AlertingOptions::commit_bytes + kTickBytesMax, with 64 bytes a row for its key; beyond
@@ -37,7 +37,7 @@
 namespace keng::alerting {
 
 // The second part of kStateLayout: goes up with it.
-inline constexpr char kStateRowVersion = 2;
+inline constexpr char kStateRowVersion = 3;
 
 std::string StateKey(std::string_view desk, store::TableId table, std::string_view key);
 

@@ -65,7 +65,7 @@ TEST_F(StateChangelogTest, TheFormIsAsWritten) {
                                                      {table::kPosts, "p", std::nullopt}})
                   .ok());
   EXPECT_THAT(Records(),
-              ::testing::ElementsAre("91/0/owner=\x02host-1", "91/1/inbox/0=\x02row", "91/2/p!"));
+              ::testing::ElementsAre("91/0/owner=\x03host-1", "91/1/inbox/0=\x03row", "91/2/p!"));
 }
 
 TEST_F(StateChangelogTest, TextsStayAtHome) {
@@ -79,6 +79,7 @@ TEST_F(StateChangelogTest, TextsStayAtHome) {
   EXPECT_FALSE(log->Logs(table::kErasures, text));
   EXPECT_FALSE(log->Logs(table::kTexts, "p1"));
   EXPECT_FALSE(log->Logs(table::kTextsRead, "texts/0"));
+  EXPECT_FALSE(log->Logs(table::kTextMarks, "p1"));
   for (const store::TableId id : kFoldTables) EXPECT_TRUE(log->Logs(id, "any"));
   for (const store::TableId id :
        {table::kAlerts, table::kPending, table::kDeliveries, table::kShown}) {
@@ -110,10 +111,10 @@ TEST_F(StateChangelogTest, WhatIsNotReadableIsNamedWithoutPersons) {
   };
   EXPECT_THAT(error("91/2/post-1", "\x09row"), HasSubstr("\"91/2/post-1\" has a row of version 9"));
   EXPECT_THAT(error("91/2/post-1", ""), HasSubstr("version 0"));
-  EXPECT_THAT(error("91/x/post-1", "\x02row"), HasSubstr("names no table"));
-  EXPECT_THAT(error("91/255/post-1", "\x02row"), HasSubstr("record 7"));
-  EXPECT_THAT(error("91/5", "\x02row"), HasSubstr("names no table"));
-  EXPECT_THAT(error("nothing", "\x02row"), HasSubstr("names no desk"));
+  EXPECT_THAT(error("91/x/post-1", "\x03row"), HasSubstr("names no table"));
+  EXPECT_THAT(error("91/255/post-1", "\x03row"), HasSubstr("record 7"));
+  EXPECT_THAT(error("91/5", "\x03row"), HasSubstr("names no table"));
+  EXPECT_THAT(error("nothing", "\x03row"), HasSubstr("names no desk"));
   EXPECT_THAT(error("91/5/i1.a1:secret", "\x09row"), Not(HasSubstr("secret")));
 }
 

@@ -185,7 +185,7 @@ void Field(A& archive, StormRow& row) {
 }
 template <typename A>
 void Field(A& archive, TextRow& row) {
-  Fields(archive, row.appended_at, row.text);
+  Fields(archive, row.appended_at, row.version, row.record);
 }
 template <typename A>
 void Field(A& archive, Alert& alert) {

@@ -27,7 +27,7 @@
 namespace keng::alerting {
 
 // Goes up with any change to a table or a row; the store then refuses what an older program wrote.
-inline constexpr std::string_view kStateLayout = "alerting/2";
+inline constexpr std::string_view kStateLayout = "alerting/3";
 
 // On disk: never reused.
 namespace table {
@@ -50,6 +50,7 @@ inline constexpr store::TableId kShown = 16;       // incident, channel -> Shown
 inline constexpr store::TableId kTexts = 17;       // post -> TextRow
 inline constexpr store::TableId kTextsRead = 18;   // partition of `texts` -> next offset
 inline constexpr store::TableId kErasures = 19;    // time, kind, id -> "": alerts and texts
+inline constexpr store::TableId kTextMarks = 20;   // post -> TextMark
 }  // namespace table
 
 inline constexpr store::TableId kFoldTables[] = {
@@ -151,7 +152,8 @@ struct StormRow {
 
 struct TextRow {
   absl::Time appended_at;
-  std::string text;
+  std::string version;  // of the post; empty: unknown
+  std::string record;   // whole (alerting/text_record.h): it may have to be written again
 };
 
 std::string Encode(const FoldRow& row);
@@ -186,6 +188,12 @@ absl::StatusOr<std::optional<Row>> Load(const store::View& view, store::TableId 
   if (absl::Status status = Decode(**bytes, *row); !status.ok()) return status;
   return row;
 }
+
+// Posts whose text needs a look (alerting/text_keeper.h). On disk: never reused.
+enum class TextMark : char {
+  kOutdated = 'o',   // the newest record of `texts` is known to be an old one
+  kLookAgain = 'l',  // what is known of the post has changed since its text was kept
+};
 
 // Kinds of rows in kErasures. On disk: never reused.
 inline constexpr char kAlertErasure = 'd';

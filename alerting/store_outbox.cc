@@ -1,5 +1,6 @@
 #include "alerting/store_outbox.h"
 
+#include "alerting/text_record.h"
 #include "base/check.h"
 #include "base/strings.h"
 
@@ -210,7 +211,7 @@ absl::StatusOr<std::optional<Incident>> StoreOutbox::CurrentIncident(
 absl::StatusOr<std::optional<std::string>> StoreOutbox::Text(std::string_view post_id) const {
   KENG_ASSIGN_OR_RETURN(std::optional<TextRow> row, Load<TextRow>(store_, table::kTexts, post_id));
   if (!row.has_value()) return std::nullopt;
-  return std::move(row->text);
+  return ParseTextRecord(row->record).text;
 }
 
 bool StoreOutbox::paused() const {

@@ -1,11 +1,12 @@
 #include "alerting/text_keeper.h"
 
-#include <boost/json.hpp>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include "alerting/state_tables.h"
+#include "alerting/decide.h"
+#include "alerting/text_record.h"
 #include "base/check.h"
 #include "base/crash_point.h"
 #include "base/strings.h"
@@ -17,17 +18,11 @@ namespace {
 using stream::StreamId;
 
 constexpr size_t kReadBytes = size_t{4} << 20;
+// What one PutRight() appends at most; what is more waits for the next one.
+constexpr size_t kPutRightAtOnce = 1'000;
+constexpr size_t kPutRightBytes = size_t{4} << 20;
 
 std::string ReadKey(int partition) { return base::StrCat("texts/", partition); }
-
-// The text of a record of `texts`; what is no such record is kept as no text.
-std::string TextOf(std::string_view json) {
-  boost::system::error_code error;
-  const boost::json::value value = boost::json::parse({json.data(), json.size()}, error);
-  if (error || !value.is_object()) return "";
-  const boost::json::value* text = value.as_object().if_contains("text");
-  return text != nullptr && text->is_string() ? std::string(text->as_string()) : "";
-}
 
 std::string ErasureKey(absl::Time time, std::string_view post) {
   std::string key;
@@ -47,6 +42,9 @@ TextKeeper::TextKeeper(std::string reader, stream::Streams& streams, store::Stor
                            "Texts taken into the store for alerts to quote");
   erased_ =
       metrics->counter("keng_alerting_texts_erased_total", "Texts erased: deleted or expired");
+  outdated_ = metrics->counter("keng_alerting_texts_outdated_total",
+                               "Records of `texts` that were put right again: an old text had come "
+                               "behind a deletion or a newer text");
 }
 
 TextKeeper::~TextKeeper() = default;
@@ -107,15 +105,8 @@ absl::Status TextKeeper::Keep(const stream::RecordBatch& batch) {
   int64_t kept = 0;
   int64_t erased = 0;
   for (const stream::Record& record : batch.records()) {
-    if (record.tombstone) {
-      changes->Delete(table::kTexts, record.key);
-      ++erased;
-      continue;
-    }
-    changes->Put(table::kTexts, record.key,
-                 Encode(TextRow{.appended_at = record.time, .text = TextOf(record.value)}));
-    changes->Put(table::kErasures, ErasureKey(record.time + kTextsKept, record.key), "");
-    ++kept;
+    KENG_RETURN_IF_ERROR(Take(record, *changes));
+    ++(record.tombstone ? erased : kept);
   }
   std::string next;
   AppendBig(static_cast<uint64_t>(batch.next_offset()), next);
@@ -135,6 +126,109 @@ absl::Status TextKeeper::Keep(const stream::RecordBatch& batch) {
   stream::WriteSet set;
   set.Commit(reader_name_, StreamId::kTexts, batch.partition(), batch.next_offset());
   return streams_.Write(set);
+}
+
+absl::Status TextKeeper::Take(const stream::Record& record, store::Changes& changes) {
+  if (record.tombstone) {
+    changes.Delete(table::kTexts, record.key);
+    if (may_have_marks_) changes.Delete(table::kTextMarks, record.key);
+    return absl::OkStatus();
+  }
+  const std::string version = ParseTextRecord(record.value).version;
+  KENG_ASSIGN_OR_RETURN(const auto post, Load<PostRow>(store_, table::kPosts, record.key));
+  KENG_ASSIGN_OR_RETURN(const auto kept, Load<TextRow>(changes, table::kTexts, record.key));
+  const bool superseded = post.has_value() && IsSuperseded(*post, version);
+  if (superseded || (kept.has_value() && OlderVersion(version, kept->version))) {
+    if (kept.has_value() && post.has_value() && IsSuperseded(*post, kept->version)) {
+      changes.Delete(table::kTexts, record.key);
+    }
+    Mark(record.key, TextMark::kOutdated, changes);
+    return absl::OkStatus();
+  }
+  changes.Put(
+      table::kTexts, record.key,
+      Encode(TextRow{
+          .appended_at = record.time, .version = version, .record = std::string(record.value)}));
+  changes.Put(table::kErasures, ErasureKey(record.time + kTextsKept, record.key), "");
+  if (may_have_marks_) changes.Delete(table::kTextMarks, record.key);
+  return absl::OkStatus();
+}
+
+void TextKeeper::Mark(std::string_view post, TextMark mark, store::Changes& changes) {
+  may_have_marks_ = true;
+  changes.Put(table::kTextMarks, post, std::string(1, static_cast<char>(mark)));
+}
+
+void TextKeeper::Note(const filters::InboxRecord& record) {
+  if (const auto* gone = std::get_if<filters::RetractionRecord>(&record)) {
+    noted_.emplace_back(gone->post, "");
+  } else if (const auto* edit = std::get_if<filters::EditRecord>(&record)) {
+    if (!edit->version.empty()) noted_.emplace_back(edit->post, edit->version);
+  }
+}
+
+absl::Status TextKeeper::MarkNoted() {
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  bool marked = false;
+  for (const auto& [post, version] : noted_) {
+    KENG_ASSIGN_OR_RETURN(const auto kept, Load<TextRow>(store_, table::kTexts, post));
+    // The text of an edit comes before it, so that nearly always it is the newer one that is kept.
+    if (!kept.has_value() || (!version.empty() && !OlderVersion(kept->version, version))) continue;
+    KENG_ASSIGN_OR_RETURN(const auto mark, store_.Get(table::kTextMarks, post));
+    if (mark.has_value()) continue;
+    Mark(post, TextMark::kLookAgain, *changes);
+    marked = true;
+  }
+  if (marked) KENG_RETURN_IF_ERROR(store_.Commit(*changes));
+  noted_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status TextKeeper::PutRight() {
+  if (!may_have_marks_) return absl::OkStatus();
+  std::vector<std::pair<std::string, TextMark>> marks;
+  KENG_RETURN_IF_ERROR(
+      store_.Scan(table::kTextMarks, "", "", [&](std::string_view post, std::string_view mark) {
+        KENG_CHECK(mark.size() == 1, mark.size());
+        marks.emplace_back(post, static_cast<TextMark>(mark[0]));
+        return marks.size() < kPutRightAtOnce ? store::Visit::kContinue : store::Visit::kStop;
+      }));
+  may_have_marks_ = !marks.empty();
+  if (marks.empty()) return absl::OkStatus();
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  stream::WriteSet set;
+  for (const auto& [post, mark] : marks) {
+    if (set.bytes() > kPutRightBytes) break;
+    KENG_RETURN_IF_ERROR(Settle(post, mark, *changes, set));
+  }
+  KENG_RETURN_IF_ERROR(store_.Commit(*changes));
+  KENG_CRASH_POINT("alerting.before_texts_put_right");
+  if (set.empty()) return absl::OkStatus();
+  KENG_RETURN_IF_ERROR(streams_.Write(set));
+  outdated_.Add(static_cast<double>(set.entries().size()));
+  return absl::OkStatus();
+}
+
+// What becomes of a marked post now. Its mark stays until the right record has been read.
+absl::Status TextKeeper::Settle(std::string_view post, TextMark mark, store::Changes& changes,
+                                stream::WriteSet& set) const {
+  KENG_ASSIGN_OR_RETURN(const auto kept, Load<TextRow>(store_, table::kTexts, post));
+  KENG_ASSIGN_OR_RETURN(const auto row, Load<PostRow>(store_, table::kPosts, post));
+  const bool superseded = kept.has_value() && row.has_value() && IsSuperseded(*row, kept->version);
+  if (mark == TextMark::kLookAgain) {
+    if (!superseded) {
+      changes.Delete(table::kTextMarks, post);
+      return absl::OkStatus();
+    }
+    changes.Put(table::kTextMarks, post, std::string(1, static_cast<char>(TextMark::kOutdated)));
+  }
+  if (superseded) changes.Delete(table::kTexts, post);
+  if (kept.has_value() && !superseded) {
+    set.Append(StreamId::kTexts, post, kept->record);
+  } else {
+    set.AppendTombstone(StreamId::kTexts, post);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> TextKeeper::Expire(std::string_view post, absl::Time now,
