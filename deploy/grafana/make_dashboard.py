@@ -68,9 +68,11 @@ ROWS = [
          [("{{outcome}}", f"sum by (outcome) (rate(keng_alerting_records_total{RATE}))")]),
         ("Fold time", "", "s", "timeseries",
          [("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_alerting_batch_seconds_bucket{RATE})))")]),
-        ("Texts", "Kept for alerts to quote; erased when deleted or expired.", "ops", "timeseries",
+        ("Texts", "Kept for alerts to quote; erased when deleted or expired; put right where an old text came late.", "ops",
+         "timeseries",
          [("kept", f"sum(rate(keng_alerting_texts_kept_total{RATE}))"),
-          ("erased", f"sum(rate(keng_alerting_texts_erased_total{RATE}))")]),
+          ("erased", f"sum(rate(keng_alerting_texts_erased_total{RATE}))"),
+          ("put right", f"sum(rate(keng_alerting_texts_outdated_total{RATE}))")]),
     ]),
     ("Streams, store, stages", [
         ("Lag", "Records that a reader has still to process.", "short", "timeseries",
