@@ -1,10 +1,7 @@
 #include "ingest/recent_ids.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
-
-#include "base/check.h"
 
 namespace keng::ingest {
 
@@ -38,42 +35,6 @@ StateOrder CompareStates(const PostState* known, const PostState& incoming) {
     return versions && new_version < old_version ? StateOrder::kOutdated : StateOrder::kNewer;
   if (known->hash == incoming.hash) return StateOrder::kRepeated;
   return versions && new_version < old_version ? StateOrder::kOutdated : StateOrder::kNewer;
-}
-
-RecentIds::RecentIds(size_t ids_max) {
-  const size_t buckets = std::bit_ceil(std::max<size_t>(ids_max / kWays, 1));
-  mask_ = buckets - 1;
-  buckets_.reset(static_cast<Bucket*>(std::calloc(buckets, sizeof(Bucket))));
-  KENG_CHECK(buckets_ != nullptr, "no memory for ", ids_max, " ids");
-}
-
-const PostState* RecentIds::Find(base::Hash128 id) const {
-  const uint64_t tag = id.high | 1;
-  Bucket& bucket = BucketOf(id);
-  for (size_t way = 0; way < kWays; ++way)
-    if (bucket.tags[way] == tag) return &bucket.states[way];
-  return nullptr;
-}
-
-void RecentIds::Put(base::Hash128 id, const PostState& state) {
-  const uint64_t tag = id.high | 1;
-  Bucket& bucket = BucketOf(id);
-  size_t place = 0;
-  for (size_t way = 0; way < kWays; ++way) {
-    if (bucket.tags[way] == tag || bucket.tags[way] == 0) {
-      place = way;
-      break;
-    }
-    // The difference, so that the clock may wrap around.
-    if (clock_ - bucket.order[way] > clock_ - bucket.order[place]) place = way;
-  }
-  if (bucket.tags[place] == 0)
-    ++size_;
-  else if (bucket.tags[place] != tag)
-    ++forgotten_;
-  bucket.tags[place] = tag;
-  bucket.states[place] = state;
-  bucket.order[place] = ++clock_;
 }
 
 }  // namespace keng::ingest
