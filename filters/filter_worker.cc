@@ -17,8 +17,8 @@
 namespace keng::filters {
 
 std::string_view FilterOutcomeName(FilterOutcome outcome) {
-  constexpr std::string_view kNames[] = {"hit",  "filtered_out", "retracted",
-                                         "late", "elsewhere",    "broken"};
+  constexpr std::string_view kNames[] = {"hit",       "filtered_out", "retracted", "late",
+                                         "elsewhere", "broken",       "outdated",  "unrestored"};
   return kNames[static_cast<int>(outcome)];
 }
 
@@ -31,9 +31,13 @@ FilterCounts& FilterCounts::operator+=(const FilterCounts& other) {
 }
 
 // "1 hits edits retractions outcome0 outcome1 ...": version first; outcomes may grow at the end.
+// Zeros at the end are left out, so that a process of the version before, which knows fewer, can
+// take the partition over for as long as none of the new ones has come about.
 std::string EncodeFilterCounts(const FilterCounts& counts) {
   std::string text = base::StrCat("1 ", counts.hits, " ", counts.edits, " ", counts.retractions);
-  for (const int64_t outcome : counts.outcomes) base::StrAppend(&text, " ", outcome);
+  size_t size = counts.outcomes.size();
+  while (size > 0 && counts.outcomes[size - 1] == 0) --size;
+  for (size_t i = 0; i < size; ++i) base::StrAppend(&text, " ", counts.outcomes[i]);
   return text;
 }
 
@@ -73,6 +77,7 @@ struct FilterWorker::State {
   stream::Streams& streams;
   const std::function<FilterKit()> kit;
   std::unique_ptr<stream::Reader> reader;
+  std::unique_ptr<PostsGuard> guard;  // null: this process is the only one that writes
   std::array<base::Counter, kFilterOutcomes> outcome_counters;
   base::Counter hit_counter, edit_counter, retraction_counter, batch_counter, refused_counter;
   base::Histogram batch_seconds;
@@ -84,9 +89,11 @@ struct FilterWorker::State {
   std::unique_ptr<Matcher> matcher;
   MatchResult match;
   std::vector<Span> spans;
-  stream::WriteSet writes;  // not empty: refused at the last call, to be written first
-  int64_t pending_records = 0;
-  FilterCounts pending;  // what `writes` adds
+  // Processed and not written yet: refused at the last call, to be finished first.
+  std::shared_ptr<const stream::RecordBatch> batch;
+  stream::WriteSet writes;    // what `batch` leads to
+  FilterCounts pending;       // what `writes` adds
+  bool is_committed = false;  // the position of `batch` stands in `writes`
   std::map<int, FilterCounts> by_partition;
 
   mutable base::Mutex mutex;
@@ -100,6 +107,11 @@ struct FilterWorker::State {
   void WriteText(const ingest::Post& post);
   void WriteBroken(const stream::Record& record, ingest::DropReason reason);
   void AppendToInbox(std::string_view desk, const InboxRecord& record);
+  // Whether a newer state than this stands before it.
+  bool IsOutdated(const ingest::Post& post, stream::Offset offset) {
+    return guard != nullptr && guard->Observe(post, offset) == PostsGuard::Standing::kOutdated;
+  }
+  absl::StatusOr<int64_t> Finish();
   absl::Status Flush();
 };
 
@@ -143,13 +155,18 @@ void FilterWorker::State::WriteBroken(const stream::Record& record, ingest::Drop
 
 FilterOutcome FilterWorker::State::Process(const stream::Record& record, const FilterKit& current) {
   if (record.tombstone) {
+    ingest::Post gone;
+    gone.kind = ingest::PostKind::kDelete;
+    gone.id = record.key;
+    IsOutdated(gone, record.offset);  // never: it bars every text
     Retract(record.key, "");
     return FilterOutcome::kRetracted;
   }
   // Most posts match nothing, and of those nothing but the text is needed.
   ingest::PostParser::Brief brief;
   bool scanned = false;
-  if (brief_parser.ParseBrief(record.value, brief) && !brief.edit) {
+  const bool guarded = guard != nullptr && guard->Knows(record.key);
+  if (!guarded && brief_parser.ParseBrief(record.value, brief) && !brief.edit) {
     if (brief.created_at < record.time - options.max_age) return FilterOutcome::kLate;
     matcher->Fold(brief.text, match);
     matcher->Scan(match);
@@ -163,7 +180,10 @@ FilterOutcome FilterWorker::State::Process(const stream::Record& record, const F
     WriteBroken(record, reason);
     return FilterOutcome::kBroken;
   }
-  if (post.kind == ingest::PostKind::kDelete) {
+  const bool is_deletion = post.kind == ingest::PostKind::kDelete;
+  if ((guarded || post.edit || is_deletion) && IsOutdated(post, record.offset))
+    return FilterOutcome::kOutdated;
+  if (is_deletion) {
     Retract(post.id, post.version);
     return FilterOutcome::kRetracted;
   }
@@ -245,6 +265,24 @@ FilterOutcome FilterWorker::State::ProcessPost(const ingest::Post& post,
   return FilterOutcome::kHit;
 }
 
+absl::StatusOr<int64_t> FilterWorker::State::Finish() {
+  if (!is_committed) {
+    if (guard != nullptr) {
+      KENG_ASSIGN_OR_RETURN(const int64_t unrestored, guard->Restore(writes));
+      pending.outcomes[static_cast<size_t>(FilterOutcome::kOutdated)] -= unrestored;
+      pending.outcomes[static_cast<size_t>(FilterOutcome::kUnrestored)] += unrestored;
+    }
+    FilterCounts& counts = by_partition[batch->partition()];
+    counts += pending;
+    writes.Commit(kFilterReader, stream::StreamId::kPosts, batch->partition(), batch->next_offset(),
+                  EncodeFilterCounts(counts));
+    is_committed = true;
+  }
+  KENG_RETURN_IF_ERROR(Flush());
+  is_committed = false;
+  return static_cast<int64_t>(std::exchange(batch, nullptr)->records().size());
+}
+
 absl::Status FilterWorker::State::Flush() {
   KENG_CRASH_POINT("filters.before_write");
   const absl::Status status = streams.Write(writes);
@@ -279,11 +317,17 @@ absl::StatusOr<std::unique_ptr<FilterWorker>> FilterWorker::Open(FilterOptions o
       options.partitions.push_back(p);
   }
   auto state = std::make_unique<State>(std::move(options), streams, std::move(kit));
+  if (streams.capabilities().membership) {
+    const auto& held = state->options.partitions;
+    state->guard = std::make_unique<PostsGuard>(
+        state->options.guard, streams, held.size() == 1 ? base::StrCat(held[0]) : "all", metrics);
+  }
   FilterCounts restored;
   for (const int partition : state->options.partitions) {
     KENG_ASSIGN_OR_RETURN(auto committed,
                           streams.committed(kFilterReader, stream::StreamId::kPosts, partition));
     if (!committed.has_value()) continue;
+    if (state->guard != nullptr) state->guard->Expect(partition, committed->next);
     KENG_ASSIGN_OR_RETURN(const FilterCounts counts, DecodeFilterCounts(committed->metadata));
     state->by_partition[partition] = counts;
     restored += counts;
@@ -317,9 +361,10 @@ absl::StatusOr<std::unique_ptr<FilterWorker>> FilterWorker::Open(FilterOptions o
 
 absl::StatusOr<int64_t> FilterWorker::RunOnce(absl::Duration timeout) {
   State& state = *state_;
-  if (!state.writes.empty()) {
-    KENG_RETURN_IF_ERROR(state.Flush());
-    return std::exchange(state.pending_records, 0);
+  if (state.batch != nullptr) return state.Finish();
+  if (state.guard != nullptr && !state.guard->warm()) {
+    KENG_ASSIGN_OR_RETURN(const int64_t read, state.guard->WarmUp());
+    if (!state.guard->warm()) return read;
   }
   KENG_ASSIGN_OR_RETURN(const auto batch, state.reader->Read(state.options.batch_bytes, timeout));
   if (batch == nullptr) return 0;
@@ -329,22 +374,16 @@ absl::StatusOr<int64_t> FilterWorker::RunOnce(absl::Duration timeout) {
     state.rules = current.rules;
     state.matcher = std::make_unique<Matcher>(current.rules);
   }
-  FilterCounts before = state.pending;
+  KENG_CHECK(state.writes.empty(), "a batch was begun before the one before it was written");
   for (const stream::Record& record : batch->records()) {
     const FilterOutcome outcome = state.Process(record, current);
     ++state.pending.outcomes[static_cast<int>(outcome)];
   }
-  KENG_CHECK(before.hits == 0, "a batch was begun before the one before it was written");
-  FilterCounts& counts = state.by_partition[batch->partition()];
-  counts += state.pending;
-  state.writes.Commit(kFilterReader, stream::StreamId::kPosts, batch->partition(),
-                      batch->next_offset(), EncodeFilterCounts(counts));
-  state.pending_records = static_cast<int64_t>(batch->records().size());
+  state.batch = batch;
   state.batch_counter.Add();
-  const absl::Status flushed = state.Flush();
+  auto finished = state.Finish();
   state.batch_seconds.Observe(absl::ToDoubleSeconds(absl::Now() - begin));
-  KENG_RETURN_IF_ERROR(flushed);
-  return std::exchange(state.pending_records, 0);
+  return finished;
 }
 
 void FilterWorker::Wake() { state_->reader->Wake(); }

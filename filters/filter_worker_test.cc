@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -243,7 +244,7 @@ TEST_F(FilterWorkerTest, ANewRuleSetIsTakenUpAtTheNextBatch) {
 
 TEST(FilterCounts, SurviveTheirEncodingAndRefuseOthers) {
   FilterCounts counts;
-  counts.outcomes = {1, 2, 3, 4, 5, 6};
+  counts.outcomes = {1, 2, 3, 4, 5, 6, 10, 11};
   counts.hits = 7;
   counts.edits = 8;
   counts.retractions = 9;
@@ -256,6 +257,13 @@ TEST(FilterCounts, SurviveTheirEncodingAndRefuseOthers) {
   for (const char* text : {"2 1 1 1", "1 2", "1 -1 0 0", "1 x", "1 1 1 1 1 1 1 1 1 1 1 1 1"}) {
     EXPECT_FALSE(DecodeFilterCounts(text).ok()) << text;
   }
+}
+
+TEST(FilterCounts, AVersionThatKnowsFewerOutcomesIsUnderstoodAndUnderstands) {
+  const auto six = DecodeFilterCounts("1 7 8 9 1 2 3 4 5 6");
+  ASSERT_TRUE(six.ok());
+  EXPECT_EQ(six->outcomes, (std::array<int64_t, kFilterOutcomes>{1, 2, 3, 4, 5, 6, 0, 0}));
+  EXPECT_EQ(EncodeFilterCounts(*six), "1 7 8 9 1 2 3 4 5 6");
 }
 
 // Keeps the streams of each write, in the order first named.
@@ -290,6 +298,169 @@ TEST_F(FilterWorkerTest, TextsComeBeforeTheInboxAlsoWhereAnEditComesFirst) {
   ASSERT_TRUE(worker.ok()) << worker.status();
   for (int i = 0; i < 4; ++i) ASSERT_TRUE((*worker)->RunOnce(absl::ZeroDuration()).ok());
   EXPECT_EQ(order.streams, (std::vector<StreamId>{StreamId::kTexts, StreamId::kInbox}));
+}
+
+// A worker over streams that several processes write, as over Kafka.
+class GuardedFilterWorkerTest : public FilterWorkerTest {
+ protected:
+  GuardedFilterWorkerTest() : cluster_(streams_, nullptr) { Reopen(); }
+  ~GuardedFilterWorkerTest() override { worker_.reset(); }
+
+  void Reopen() {
+    worker_.reset();
+    cluster_streams_ = cluster_.Open("filter");
+    const auto kit = [this] {
+      if (at_kit_) at_kit_();
+      return kit_;
+    };
+    auto worker =
+        FilterWorker::Open({.desks = {"91"}, .sketch_seed = 7}, *cluster_streams_, kit, metrics_);
+    KENG_CHECK(worker.ok(), std::string(worker.status().message()));
+    worker_ = *std::move(worker);
+  }
+  // Until nothing is left, also of what the worker itself has appended.
+  void RunDry() {
+    for (int quiet = 0, step = 0; quiet < 2; ++step) {
+      ASSERT_LT(step, 100) << "it does not end";
+      const auto done = worker_->RunOnce(absl::Seconds(1));
+      ASSERT_TRUE(done.ok()) << done.status();
+      quiet = *done == 0 ? quiet + 1 : 0;
+    }
+  }
+  void Process(const ingest::Post& post) {
+    Store(post);
+    RunDry();
+  }
+  // The values of `posts` under this id, in order.
+  std::vector<std::string> Stored(std::string_view id) {
+    std::vector<std::string> values;
+    auto tap = streams_.OpenTap(StreamId::kPosts, {});
+    for (;;) {
+      const auto batch = (*tap)->Read(1 << 20, absl::ZeroDuration());
+      if (!batch.ok() || *batch == nullptr) return values;
+      for (const stream::Record& record : (*batch)->records())
+        if (record.key == id) values.emplace_back(record.value);
+    }
+  }
+
+  static ingest::Post State(std::string_view text, std::string_view version) {
+    ingest::Post post = NewPost("t:1", text);
+    post.version = version;
+    return post;
+  }
+  static ingest::Post Edit(std::string_view text, std::string_view version) {
+    ingest::Post post = State(text, version);
+    post.edit = true;
+    return post;
+  }
+  static ingest::Post Deletion(std::string_view version) {
+    ingest::Post post = State("", version);
+    post.kind = ingest::PostKind::kDelete;
+    return post;
+  }
+
+  stream::MemoryCluster cluster_;
+  std::unique_ptr<stream::Streams> cluster_streams_;
+  std::function<void()> at_kit_;
+};
+
+constexpr char kFlood[] = "ngập lút bánh ở phường Long Xuyên, An Giang";
+constexpr char kRubbish[] = "rác chất đống ở phường Long Xuyên, An Giang";
+
+TEST_F(GuardedFilterWorkerTest, ATextBehindItsDeletionIsNotMatchedAndTheDeletionStandsLast) {
+  Process(Deletion(""));
+  const size_t inbox = Inbox().size();
+  Process(State(kFlood, "1"));
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 0);
+  EXPECT_EQ(Outcomes(FilterOutcome::kRetracted), 2) << "the deletion, and once more";
+  const auto stored = Stored("t:1");
+  ASSERT_EQ(stored.size(), 3u);
+  EXPECT_THAT(stored.back(), testing::HasSubstr(R"("kind":"delete")"));
+  EXPECT_EQ(*streams_.Lookup(StreamId::kTexts, "t:1"), std::nullopt);
+  EXPECT_EQ(Inbox().size(), inbox + 1) << "one retraction more and no hit";
+  EXPECT_EQ(RestoredPosts(worker_->counts()), 1);
+}
+
+TEST_F(GuardedFilterWorkerTest, AnOlderEditBehindANewerOneIsNotMatchedAndTheNewerStandsLast) {
+  Process(Edit(kRubbish, "3"));
+  Process(Edit(kFlood, "2"));
+  Process(State(kFlood, "1"));
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 2);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 3) << "the edit and, twice, what was appended again";
+  for (const InboxRecord& record : Inbox()) {
+    if (const auto* hit = std::get_if<HitRecord>(&record)) {
+      EXPECT_EQ(hit->hit.rule, "rubbish");
+    }
+  }
+  const auto stored = Stored("t:1");
+  ASSERT_EQ(stored.size(), 5u);
+  EXPECT_EQ(stored.back(), stored.front()) << "to the byte";
+  const auto text = streams_.Lookup(StreamId::kTexts, "t:1");
+  ASSERT_TRUE(text.ok() && text->has_value());
+  EXPECT_THAT(**text, testing::HasSubstr("rác chất đống"));
+}
+
+TEST_F(GuardedFilterWorkerTest, WhatWasKnownAndNewerStatesPassAsEver) {
+  Process(State(kFlood, "1"));
+  Process(State(kFlood, "1"));
+  Process(Edit(kRubbish, "2"));
+  Process(Edit(kRubbish, "2"));
+  Process(Deletion("3"));
+  Process(Deletion("3"));
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 0);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 4);
+  EXPECT_EQ(Outcomes(FilterOutcome::kRetracted), 2);
+  EXPECT_EQ(Stored("t:1").size(), 6u) << "nothing was appended again";
+}
+
+TEST_F(GuardedFilterWorkerTest, TheNextOwnerReadsBackWhatItMustKnow) {
+  Process(Edit(kRubbish, "2"));
+  ingest::Post gone = NewPost("t:2", "");
+  gone.kind = ingest::PostKind::kDelete;
+  Process(gone);
+  Reopen();
+  Process(State(kFlood, "1"));
+  Process(NewPost("t:2", kFlood));
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 2);
+  EXPECT_EQ(Stored("t:1").back(), Stored("t:1").front());
+  EXPECT_THAT(Stored("t:2").back(), testing::HasSubstr(R"("kind":"delete")"));
+}
+
+TEST_F(GuardedFilterWorkerTest, AnEditThatCannotBeReadBackIsCountedApart) {
+  Process(Edit(kRubbish, "2"));
+  Store(State(kFlood, "1"));
+  ASSERT_TRUE(streams_.Maintain().ok());  // compacts
+  RunDry();
+  EXPECT_EQ(Outcomes(FilterOutcome::kUnrestored), 1);
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 0);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1) << "the old text is not matched all the same";
+  EXPECT_EQ(Stored("t:1").size(), 1u);
+}
+
+TEST_F(GuardedFilterWorkerTest, AnEditThatCannotBeReadBackNowIsReadBackLater) {
+  Process(Edit(kRubbish, "2"));
+  Store(State(kFlood, "1"));
+  // The kit is asked for when the batch has come in: from then on the broker does not deliver.
+  at_kit_ = [this] { streams_.Cork(); };
+  EXPECT_EQ(worker_->RunOnce(absl::Seconds(1)).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 0) << "nothing is counted before it is durable";
+  at_kit_ = nullptr;
+  streams_.Uncork();
+  RunDry();
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 1);
+  EXPECT_EQ(Stored("t:1").back(), Stored("t:1").front());
+  EXPECT_EQ(Stored("t:1").size(), 3u);
+}
+
+TEST_F(FilterWorkerTest, WhereOneProcessWritesNothingIsGuarded) {
+  ingest::Post gone = NewPost("t:1", "");
+  gone.kind = ingest::PostKind::kDelete;
+  Store(gone);
+  Store(NewPost("t:1", "ngập lút bánh ở phường Long Xuyên, An Giang"));
+  EXPECT_EQ(RunAll(), 2);
+  EXPECT_EQ(Outcomes(FilterOutcome::kHit), 1) << "ingest knows all posts and stores no such thing";
+  EXPECT_EQ(Outcomes(FilterOutcome::kOutdated), 0);
 }
 
 }  // namespace
