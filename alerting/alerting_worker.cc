@@ -32,20 +32,24 @@ AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams
                            "Inbox records that retention took unread");
   bands_known_ = metrics_->gauge("keng_alerting_bands_known",
                                  "Entries of the near-duplicate index in memory, 8 bytes each");
+  const auto labels = [this](const char* name, std::string_view value) {
+    return base::Labels{{"partition", base::StrCat(options_.partition)},
+                        {name, std::string(value)}};
+  };
   for (int i = 0; i < kOutcomes; ++i) {
     outcome_counters_[i] =
         metrics_->counter("keng_alerting_records_total", "Inbox records by what became of them",
-                          {{"outcome", std::string(OutcomeName(static_cast<Outcome>(i)))}});
+                          labels("outcome", OutcomeName(static_cast<Outcome>(i))));
   }
   for (int i = 1; i < kAlertReasons; ++i) {
     alert_counters_[i] =
         metrics_->counter("keng_alerting_alerts_total", "Alerts decided",
-                          {{"reason", std::string(AlertReasonName(static_cast<AlertReason>(i)))}});
+                          labels("reason", AlertReasonName(static_cast<AlertReason>(i))));
   }
   for (int i = 0; i < kRingVerdicts; ++i) {
     ring_counters_[i] =
         metrics_->counter("keng_alerting_rings_total", "Whether a change of an incident rang",
-                          {{"verdict", std::string(RingVerdictName(static_cast<RingVerdict>(i)))}});
+                          labels("verdict", RingVerdictName(static_cast<RingVerdict>(i))));
   }
 }
 
@@ -160,7 +164,7 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
     if (record.offset > fold_->next_offset() && fold_->next_offset() > 0) {
       gap_.Add(static_cast<double>(record.offset - fold_->next_offset()));
     }
-    if (record.tombstone) {
+    if (record.tombstone || record.key.size() > filters::kInboxNameBytesMax) {
       fold_->Skip(record.offset, record.time, Outcome::kBroken);
       continue;
     }
@@ -248,17 +252,16 @@ void AlertingWorker::Report() {
   next_offset_.store(row.next_offset);
   std::map<std::string, int64_t> outcomes;
   for (int i = 0; i < kOutcomes; ++i) {
-    outcome_counters_[i].Add(static_cast<double>(row.outcomes[i] - reported_.outcomes[i]));
+    outcome_counters_[i].RaiseTo(static_cast<double>(row.outcomes[i]));
     outcomes[std::string(OutcomeName(static_cast<Outcome>(i)))] = row.outcomes[i];
   }
   for (int i = 1; i < kAlertReasons; ++i) {
-    alert_counters_[i].Add(static_cast<double>(row.alerts[i] - reported_.alerts[i]));
+    alert_counters_[i].RaiseTo(static_cast<double>(row.alerts[i]));
   }
   for (int i = 0; i < kRingVerdicts; ++i) {
-    ring_counters_[i].Add(static_cast<double>(row.rings[i] - reported_.rings[i]));
+    ring_counters_[i].RaiseTo(static_cast<double>(row.rings[i]));
   }
   bands_known_.Set(static_cast<double>(fold_->bands_known()));
-  reported_ = row;
   base::MutexLock lock(mutex_);
   outcomes_ = std::move(outcomes);
 }

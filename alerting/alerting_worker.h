@@ -137,7 +137,6 @@ class AlertingWorker {
   int64_t folded_records_ = 0;
   absl::Time tick_due_ = absl::InfinitePast();
   absl::Time told_at_ = absl::InfinitePast();
-  FoldRow reported_;
 
   std::atomic<int64_t> next_offset_{0};
   mutable base::Mutex mutex_;

@@ -67,6 +67,39 @@ absl::StatusOr<FilterCounts> DecodeFilterCounts(std::string_view text) {
   return counts;
 }
 
+namespace {
+
+// What was counted in one partition, whoever held it then.
+struct PartitionCounters {
+  PartitionCounters(base::Metrics& metrics, int partition) {
+    const base::Labels labels{{"partition", base::StrCat(partition)}};
+    for (int i = 0; i < kFilterOutcomes; ++i) {
+      base::Labels with_outcome = labels;
+      with_outcome["outcome"] = std::string(FilterOutcomeName(static_cast<FilterOutcome>(i)));
+      outcomes[static_cast<size_t>(i)] =
+          metrics.counter("keng_filters_posts_total",
+                          "Posts by what became of them in the filter stage", with_outcome);
+    }
+    hits = metrics.counter("keng_filters_hits_total", "Hits written to the inbox", labels);
+    edits = metrics.counter("keng_filters_edits_total", "Edits written to the inbox", labels);
+    retractions = metrics.counter("keng_filters_retractions_total",
+                                  "Retractions written to the inbox", labels);
+  }
+
+  void Tell(const FilterCounts& counts) const {
+    for (size_t i = 0; i < outcomes.size(); ++i)
+      outcomes[i].RaiseTo(static_cast<double>(counts.outcomes[i]));
+    hits.RaiseTo(static_cast<double>(counts.hits));
+    edits.RaiseTo(static_cast<double>(counts.edits));
+    retractions.RaiseTo(static_cast<double>(counts.retractions));
+  }
+
+  std::array<base::Counter, kFilterOutcomes> outcomes;
+  base::Counter hits, edits, retractions;
+};
+
+}  // namespace
+
 struct FilterWorker::State {
   State(FilterOptions worker_options, stream::Streams& worker_streams,
         std::function<FilterKit()> worker_kit)
@@ -77,9 +110,9 @@ struct FilterWorker::State {
   stream::Streams& streams;
   const std::function<FilterKit()> kit;
   std::unique_ptr<stream::Reader> reader;
-  std::unique_ptr<PostsGuard> guard;  // null: this process is the only one that writes
-  std::array<base::Counter, kFilterOutcomes> outcome_counters;
-  base::Counter hit_counter, edit_counter, retraction_counter, batch_counter, refused_counter;
+  std::unique_ptr<PostsGuard> guard;          // null: this process is the only one that writes
+  std::map<int, PartitionCounters> counters;  // its keys are constant
+  base::Counter batch_counter, refused_counter;
   base::Histogram batch_seconds;
 
   // Of the worker's thread.
@@ -292,11 +325,7 @@ absl::Status FilterWorker::State::Flush() {
   }
   KENG_CRASH_POINT("filters.after_write");
   writes.Clear();
-  for (int i = 0; i < kFilterOutcomes; ++i)
-    outcome_counters[i].Add(static_cast<double>(pending.outcomes[i]));
-  hit_counter.Add(static_cast<double>(pending.hits));
-  edit_counter.Add(static_cast<double>(pending.edits));
-  retraction_counter.Add(static_cast<double>(pending.retractions));
+  counters.at(batch->partition()).Tell(by_partition[batch->partition()]);
   {
     base::MutexLock lock(mutex);
     committed += pending;
@@ -334,19 +363,11 @@ absl::StatusOr<std::unique_ptr<FilterWorker>> FilterWorker::Open(FilterOptions o
   }
   KENG_ASSIGN_OR_RETURN(state->reader, streams.OpenReader(kFilterReader, stream::StreamId::kPosts,
                                                           state->options.partitions));
-  for (int i = 0; i < kFilterOutcomes; ++i) {
-    state->outcome_counters[i] = metrics.counter(
-        "keng_filters_posts_total", "Posts by what became of them in the filter stage",
-        {{"outcome", std::string(FilterOutcomeName(static_cast<FilterOutcome>(i)))}});
-    state->outcome_counters[i].Add(static_cast<double>(restored.outcomes[i]));
+  for (const int partition : state->options.partitions) {
+    const auto& [counted, is_new] =
+        state->counters.emplace(partition, PartitionCounters(metrics, partition));
+    counted->second.Tell(state->by_partition[partition]);
   }
-  state->hit_counter = metrics.counter("keng_filters_hits_total", "Hits written to the inbox");
-  state->hit_counter.Add(static_cast<double>(restored.hits));
-  state->edit_counter = metrics.counter("keng_filters_edits_total", "Edits written to the inbox");
-  state->edit_counter.Add(static_cast<double>(restored.edits));
-  state->retraction_counter =
-      metrics.counter("keng_filters_retractions_total", "Retractions written to the inbox");
-  state->retraction_counter.Add(static_cast<double>(restored.retractions));
   state->batch_counter = metrics.counter("keng_filters_batches_total", "Batches processed");
   state->refused_counter =
       metrics.counter("keng_filters_refused_total", "Writes that the stream refused for now");

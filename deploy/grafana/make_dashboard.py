@@ -23,13 +23,16 @@ ROWS = [
          [("p50", f"histogram_quantile(0.5, sum by (le) (rate(keng_post_to_alert_seconds_bucket{RATE})))"),
           ("p99", f"histogram_quantile(0.99, sum by (le) (rate(keng_post_to_alert_seconds_bucket{RATE})))")]),
         ("Conservation", "What came in and has no counted outcome yet, stage by stage. Zero when all is quiet; what stays "
-         "is a defect. Over Kafka it holds until the first partition or source moves: its counters move with it and the "
-         "process before still shows them. keng top --once is exact there.", "short", "stat",
-         [("ingest", "sum(keng_ingest_lines_total) - sum(keng_ingest_outcomes_total) - sum(keng_ingest_dropped_total)"),
-          ("filters", 'sum(keng_ingest_outcomes_total{outcome="stored"}) + sum(keng_ingest_expanded_total) '
-           "- sum(keng_filters_posts_total)"),
-          ("alerting", "sum(keng_filters_hits_total) "
-           '- sum(keng_alerting_records_total{outcome=~"joined|opened|duplicate|superseded"})')]),
+         "is a defect. Over Kafka less than zero is what a dying process wrote a second time (repeats in keng top).",
+         "short", "stat",
+         [("ingest", "sum(max by (source) (keng_ingest_lines_total)) "
+           "- sum(max by (source, outcome) (keng_ingest_outcomes_total)) "
+           "- sum(max by (source, reason) (keng_ingest_dropped_total))"),
+          ("filters", 'sum(max by (source) (keng_ingest_outcomes_total{outcome="stored"})) '
+           "+ sum(max by (source) (keng_ingest_expanded_total)) "
+           '- sum(max by (partition, outcome) (keng_filters_posts_total{outcome!="outdated"}))'),
+          ("alerting", "sum(max by (partition) (keng_filters_hits_total)) - sum(max by (partition, outcome) "
+           '(keng_alerting_records_total{outcome=~"joined|opened|duplicate|superseded"}))')]),
         ("Alerts decided", "", "ops", "timeseries",
          [("{{reason}}", f"sum by (reason) (rate(keng_alerting_alerts_total{RATE}))")]),
         ("Oldest alert that waits", "By channel: a stuck one delays only itself.", "s", "timeseries",
