@@ -103,8 +103,9 @@ std::string AdminSocketPath(const Config& config);
 std::string StatusJson(const PipelineStatus& status);
 // The same as a table for people, with a last line that says whether the sums agree.
 std::string StatusText(const PipelineStatus& status);
-// What stands in a stream beyond what its writer has counted: 0 where counting is exact, and
-// otherwise as many as were written a second time.
+// What stands in a stream beyond what its writers have counted: 0 where counting is exact, and
+// otherwise as many as were written a second time. Of `posts` the filters are writers too
+// (filters::RestoredPosts).
 struct Repeats {
   int64_t posts = 0;
   int64_t hits = 0;

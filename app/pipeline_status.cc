@@ -48,7 +48,8 @@ std::string StatusJson(const PipelineStatus& status) {
                                   {{"outcomes", outcomes},
                                    {"hits", status.filters.hits},
                                    {"edits", status.filters.edits},
-                                   {"retractions", status.filters.retractions}}},
+                                   {"retractions", status.filters.retractions},
+                                   {"restored", filters::RestoredPosts(status.filters)}}},
                                  {"alerting", alerting},
                                  {"repeats", {{"posts", repeats.posts}, {"hits", repeats.hits}}},
                                  {"lag", status.lag},
@@ -78,6 +79,11 @@ std::string StatusText(const PipelineStatus& status) {
         &text, "again     %8d posts and %d hits, written a second time after a failure\n",
         repeats.posts, repeats.hits);
   }
+  if (const int64_t restored = filters::RestoredPosts(status.filters); restored > 0) {
+    absl::StrAppendFormat(
+        &text, "restored  %8d posts, appended again by the filters behind an outdated state\n",
+        restored);
+  }
   absl::StrAppendFormat(&text, "waiting   %8d records, %d alerts\n", status.lag,
                         status.alerts_pending);
   for (const std::string& line : status.trouble) base::StrAppend(&text, "trouble: ", line, "\n");
@@ -94,8 +100,9 @@ std::string StatusText(const PipelineStatus& status) {
 
 namespace {
 
+// What `posts` has at least: ingest's, and what the filters have appended again.
 int64_t Stored(const PipelineStatus& status) {
-  return status.ingest.stored + status.ingest.expanded;
+  return status.ingest.stored + status.ingest.expanded + filters::RestoredPosts(status.filters);
 }
 
 int64_t Folded(const PipelineStatus& status) {

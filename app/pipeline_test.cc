@@ -115,6 +115,28 @@ class PipelineTest : public testing::Test {
   std::unique_ptr<Pipeline> pipeline_;
 };
 
+TEST(PipelineStatus, WhatTheFiltersAppendedAgainIsNoRepeat) {
+  PipelineStatus status;
+  status.counting = Counting::kAtLeast;
+  status.sources_idle = true;
+  status.ingest.lines = status.ingest.stored = 10;
+  // Three states came behind newer ones; two of these could be appended again.
+  status.filters.outcomes[static_cast<size_t>(filters::FilterOutcome::kFilteredOut)] = 9;
+  status.filters.outcomes[static_cast<size_t>(filters::FilterOutcome::kOutdated)] = 2;
+  status.filters.outcomes[static_cast<size_t>(filters::FilterOutcome::kUnrestored)] = 1;
+  EXPECT_EQ(CountRepeats(status).posts, 0);
+  EXPECT_EQ(Disagreement(status), "");
+  EXPECT_THAT(StatusText(status), testing::HasSubstr("restored         2 posts"));
+  EXPECT_THAT(StatusJson(status), testing::HasSubstr(R"("restored":2)"));
+  // One of them twice, by a process that died.
+  ++status.filters.outcomes[static_cast<size_t>(filters::FilterOutcome::kFilteredOut)];
+  EXPECT_EQ(CountRepeats(status).posts, 1);
+  EXPECT_EQ(Disagreement(status), "");
+  // One that was never filtered.
+  status.filters.outcomes[static_cast<size_t>(filters::FilterOutcome::kFilteredOut)] -= 2;
+  EXPECT_EQ(Disagreement(status), "12 posts were stored and 11 filtered");
+}
+
 TEST_F(PipelineTest, ADayAfterADeletionTheTextIsOnNoDiskByte) {
   const std::string marker = "MARKER-7f3a-DELETED";
   AppendPost("t:1", StrCat(marker, " ngập lút bánh ở phường Long Xuyên, An Giang"));

@@ -119,6 +119,11 @@ KAFKA = ("Over Kafka", [
     ("Errors", "As librdkafka tells them; and producers that had to be replaced.", "short", "timeseries",
      [("{{client}} {{error}}", "sum by (client, error) (increase(keng_kafka_errors_total[5m]))"),
       ("producers renewed", "sum(increase(keng_kafka_producers_renewed_total[5m]))")]),
+    ("Edits and deletions remembered", "By the filters, so that no older state stays behind them; beyond the bound the oldest "
+     "are forgotten. Not restored: the older state is the newest record.", "short", "timeseries",
+     [("ids", "sum(keng_filters_newer_states)"),
+      ("forgotten", "sum(keng_filters_newer_states_forgotten_total)"),
+      ("not restored", 'sum(increase(keng_filters_posts_total{outcome="unrestored"}[5m]))')]),
     ("Recovery of a desk", "How long the last take-over rebuilt its state, and whether one does now.", "s", "timeseries",
      [("{{partition}}", "max by (partition) (keng_alerting_recovery_seconds)"),
       ("{{partition}} recovering", "max by (partition) (keng_alerting_recovering)")]),
