@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "filters/filter_worker.h"
 #include "ingest/ingest_stage.h"
+#include "ingest/post_parser.h"
 
 namespace keng::simulation {
 
@@ -133,7 +134,8 @@ int64_t CountRecords(World& world, StreamId stream) {
   return count;
 }
 
-void CheckIngest(World& world) {
+// `restored`: what filters have counted of what they appended to `posts` themselves.
+void CheckIngest(World& world, int64_t restored) {
   const auto counters = ingest::ReadAllCounters(world.streams());
   Check(world, counters.status());
   if (!counters.ok()) return;
@@ -153,12 +155,12 @@ void CheckIngest(World& world) {
   if (broken != world.town().broken())
     world.Violate(StrCat(broken, " lines dropped, ", world.town().broken(), " were broken"));
   const int64_t posts = CountRecords(world, StreamId::kPosts);
-  if (world.is_faultless() ? posts != stored : posts < stored)
-    world.Violate(StrCat(posts, " posts of ", stored, " stored"));
+  if (world.is_faultless() ? posts != stored + restored : posts < stored + restored)
+    world.Violate(StrCat(posts, " posts of ", stored, " stored and ", restored, " restored"));
 }
 
-// Returns how many hits, edits and retractions the filters have counted.
-int64_t CheckFilters(World& world) {
+// Returns what the filters have counted.
+filters::FilterCounts CheckFilters(World& world) {
   filters::FilterCounts all;
   for (int p = 0; p < world.streams().partitions(StreamId::kPosts); ++p) {
     const auto committed = world.streams().committed(filters::kFilterReader, StreamId::kPosts, p);
@@ -173,7 +175,48 @@ int64_t CheckFilters(World& world) {
       world.Violate(StrCat("filters: ", sum, " outcomes of ", (*committed)->next, " posts"));
     all += *counts;
   }
-  return all.hits + all.edits + all.retractions;
+  if (const auto unrestored =
+          all.outcomes[static_cast<size_t>(filters::FilterOutcome::kUnrestored)];
+      unrestored > 0)
+    world.Violate(StrCat(unrestored, " newer states were not restored, and all are kept"));
+  world.outcome().figures.restored += filters::RestoredPosts(all);
+  return all;
+}
+
+// The newest record of each post is its newest state: what compaction keeps for ever.
+void CheckPosts(World& world) {
+  struct Newest {
+    ingest::PostKind kind = ingest::PostKind::kPost;
+    std::string version, highest;
+  };
+  std::map<std::string, Newest> posts;
+  const auto tap = world.streams().OpenTap(StreamId::kPosts, {});
+  KENG_CHECK(tap.ok(), tap.status().ToString());
+  ingest::PostParser parser;
+  while (true) {
+    const auto batch = (*tap)->Read(1 << 20, absl::ZeroDuration());
+    KENG_CHECK(batch.ok(), batch.status().ToString());
+    if (*batch == nullptr) break;
+    for (const stream::Record& record : (*batch)->records()) {
+      ingest::Post post;
+      const auto broken =
+          parser.Parse(record.value, ingest::PostParser::Mode::kStored, record.time, post);
+      KENG_CHECK(broken == ingest::DropReason::kNone, record.value);
+      Newest& newest = posts[std::string(record.key)];
+      newest.kind = post.kind;
+      newest.version = post.version;
+      newest.highest = std::max(newest.highest, newest.version);
+    }
+  }
+  for (const auto& [post, newest] : posts) {
+    const bool is_deleted = newest.kind == ingest::PostKind::kDelete;
+    if (is_deleted != world.town().deleted().contains(post))
+      world.Violate(
+          StrCat("`posts` ends with ", is_deleted ? "a deletion" : "a text", " of ", post));
+    if (!is_deleted && newest.version != newest.highest)
+      world.Violate(StrCat("`posts` ends with version ", newest.version, " of ", post, ", not ",
+                           newest.highest));
+  }
 }
 
 void CheckInbox(World& world, alerting::PartitionOwner& owner, size_t incidents,
@@ -267,8 +310,11 @@ void CheckAll(World& world) {
   const std::map<Story, Incident> incidents = CheckIncidents(world, owner->store());
   world.outcome().figures.stories = static_cast<int64_t>(incidents.size());
   CheckDeliveries(world, *owner, incidents);
-  CheckIngest(world);
-  CheckInbox(world, *owner, incidents.size(), CheckFilters(world));
+  const filters::FilterCounts filtered = CheckFilters(world);
+  CheckIngest(world, filters::RestoredPosts(filtered));
+  CheckPosts(world);
+  CheckInbox(world, *owner, incidents.size(),
+             filtered.hits + filtered.edits + filtered.retractions);
   CheckTexts(world, owner->store());
   CheckState(world, *owner);
 }

@@ -8,6 +8,7 @@
 //   second sends  no more than deliveries that were in flight at a takeover, or whose acceptance
 //                 the channel did not tell
 //   conservation  the counters of each stage add up to what the stage before has written
+//   posts         the newest record of each post is its newest state, a deletion if it was deleted
 //   fold          the incidents are those of a fold of the inbox from empty
 //   state         what the changelog rebuilds on an empty machine is what the owner has
 //   privacy       posts that were deleted, or edited so that they report nothing, have no text;

@@ -15,6 +15,7 @@ Figures& Figures::operator+=(const Figures& other) {
   messages += other.messages;
   sent_again += other.sent_again;
   takeovers += other.takeovers;
+  restored += other.restored;
   texts_brought_back += other.texts_brought_back;
   return *this;
 }

@@ -35,6 +35,7 @@ struct Figures {
   int64_t messages = 0;            // accepted by the channel
   int64_t sent_again = 0;          // of those, alerts that it had accepted before
   int64_t takeovers = 0;           // of the inbox's partition
+  int64_t restored = 0;            // posts that filters appended again behind an outdated state
   int64_t texts_brought_back = 0;  // of deleted posts, by zombies (checks.h)
 
   Figures& operator+=(const Figures& other);

@@ -29,9 +29,11 @@ class SimulationTest : public testing::TestWithParam<uint64_t> {};
 TEST_P(SimulationTest, EverythingHoldsAndEveryFaultFired) {
   const uint64_t first = 1 + GetParam() * kRunsEach;
   FaultCounts faults;
+  Figures figures;
   for (uint64_t seed = first; seed < first + kRunsEach; ++seed) {
     const Outcome outcome = Simulate(SharedTerritory(), seed, Keep::kNothing);
     faults += outcome.faults;
+    figures += outcome.figures;
     for (const std::string& violation : outcome.violations)
       ADD_FAILURE() << "seed " << seed << ": " << violation;
   }
@@ -40,6 +42,7 @@ TEST_P(SimulationTest, EverythingHoldsAndEveryFaultFired) {
     EXPECT_GT(faults.of(fault), 0) << FaultName(fault) << " never took effect in seeds " << first
                                    << " to " << first + kRunsEach - 1;
   }
+  EXPECT_GT(figures.restored, 0) << "no older state ever came behind a newer one";
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SimulationTest, testing::Range<uint64_t>(0, kParts));

@@ -20,7 +20,8 @@ Town::Town(const Territory& territory, uint64_t seed, FaultCounts& faults)
   for (size_t i = stories_.size(); i > 1; --i) std::swap(stories_[i - 1], stories_[Below(i)]);
 }
 
-std::string Town::SourceName(int source) { return StrCat("source", source); }
+// Of different slots, so that two processes read them.
+std::string Town::SourceName(int source) { return StrCat("town", source); }
 
 std::string Town::Filler(int count) {
   std::string text;
@@ -73,7 +74,8 @@ void Town::Write(absl::Time now) {
     if (again.starts_with("{\"id\": ")) ++broken_;
     return Add(source, again);
   }
-  if (roll < 27) return AddEditFirst(source, now);
+  if (roll < 25) return RepeatAnywhere();
+  if (roll < 30) return AddEditFirst(source, now);
   if (roll < 70) return AddReport(source, now);
   Add(source, Line(NewPost(), Filler(30), now));
 }
@@ -84,14 +86,25 @@ void Town::AddReport(int source, absl::Time now) {
   const Story& story = begins ? stories_[begun_ - 1] : stories_[Below(begun_)];
   const std::string post = NewPost();
   const std::string text = Report(story);
-  Add(source, Line(post, text, now));
+  const std::string line = Line(post, text, now);
+  Add(source, line);
   live_[story].insert(post);
   texts_[post] = text;
   if (begins) {
     anchors_[post] = story;
   } else {
     posts_.push_back({post, source, story});
+    first_lines_.emplace_back(story, line);
   }
+}
+
+// Two sources are read by processes that do not know each other's posts.
+void Town::RepeatAnywhere() {
+  if (first_lines_.empty()) return;
+  const auto& [story, line] = first_lines_[Below(first_lines_.size())];
+  if (!anchored_.contains(story)) return;
+  faults_.Add(Fault::kLineRepeated);
+  Add(static_cast<int>(Below(kSources)), line);
 }
 
 // Its newer state arrives before its first one, which must then change nothing.

@@ -8,7 +8,8 @@
 // decides; all come within the joining window, so that each story is one incident, opened once. For
 // that no story may ever be without a post, in whatever order the filters let posts overtake each
 // other: the first report of a story, its anchor, stays as it is, and others are deleted or edited
-// only once the anchor stands in the inbox.
+// only once the anchor stands in the inbox. From then on what a report first said may come in any
+// source, also when it was deleted or edited since: it carries a version, and is old.
 
 #include <cstdint>
 #include <map>
@@ -72,6 +73,7 @@ class Town {
   void Add(int source, std::string line) { lines_[source].push_back(std::move(line)); }
   void AddReport(int source, absl::Time now);
   void AddEditFirst(int source, absl::Time now);
+  void RepeatAnywhere();
   void EditOrDelete(absl::Time now);
 
   const Territory& territory_;
@@ -83,6 +85,7 @@ class Town {
   std::map<std::string, Story> anchors_;  // that the inbox has not
   std::set<Story> anchored_;
   std::vector<Changeable> posts_;  // reports that are no anchors and were not changed
+  std::vector<std::pair<Story, std::string>> first_lines_;  // of all that were ever among these
   int next_post_ = 0;
   int next_version_ = 0;
 
