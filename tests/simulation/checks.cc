@@ -5,6 +5,7 @@
 
 #include "alerting/delivery_decision.h"
 #include "alerting/state_tables.h"
+#include "alerting/text_record.h"
 #include "alerting/verify_fold.h"
 #include "base/check.h"
 #include "base/strings.h"
@@ -244,15 +245,13 @@ void CheckInbox(World& world, alerting::PartitionOwner& owner, size_t incidents,
 }
 
 void CheckTexts(World& world, const store::View& store) {
+  world.outcome().figures.texts_outdated = static_cast<int64_t>(
+      world.alerting_metrics().counter("keng_alerting_texts_outdated_total", "").value());
   std::set<std::string> gone = world.town().deleted();
   gone.insert(world.town().emptied().begin(), world.town().emptied().end());
   for (const std::string& post : gone) {
     const auto text = world.streams().Lookup(StreamId::kTexts, post);
     Check(world, text.status());
-    if (text.ok() && text->has_value() && world.WasWrittenByZombie(post)) {
-      ++world.outcome().figures.texts_brought_back;
-      continue;
-    }
     if (text.ok() && text->has_value())
       world.Violate(StrCat("`texts` has the text of ", post, ", which is gone"));
     const auto row = store.Get(table::kTexts, post);
@@ -262,8 +261,16 @@ void CheckTexts(World& world, const store::View& store) {
   }
   for (const auto& [story, posts] : world.town().live()) {
     for (const std::string& post : posts) {
-      const auto row = store.Get(table::kTexts, post);
+      const auto row = alerting::Load<alerting::TextRow>(store, table::kTexts, post);
+      Check(world, row.status());
+      if (row.ok() && row->has_value() && (*row)->version != world.town().VersionOf(post))
+        world.Violate(StrCat("the store has an older text of ", post));
       if (row.ok() && !row->has_value()) world.Violate(StrCat("the text of ", post, " is lost"));
+      const auto text = world.streams().Lookup(StreamId::kTexts, post);
+      Check(world, text.status());
+      if (!text.ok() || !text->has_value() ||
+          alerting::ParseTextRecord(**text).version != world.town().VersionOf(post))
+        world.Violate(StrCat("`texts` has not the newest text of ", post));
     }
   }
 }
@@ -271,8 +278,8 @@ void CheckTexts(World& world, const store::View& store) {
 // All rows that the changelog keeps.
 std::map<std::string, std::string> LoggedRows(World& world, const store::View& store) {
   std::map<std::string, std::string> rows;
-  for (store::TableId id = 1; id <= table::kErasures; ++id) {
-    if (id == table::kTexts || id == table::kTextsRead) continue;
+  for (store::TableId id = 1; id <= table::kTextMarks; ++id) {
+    if (id == table::kTexts || id == table::kTextsRead || id == table::kTextMarks) continue;
     const auto visit = [&](std::string_view key, std::string_view value) {
       const bool is_text = id == table::kErasures && key[8] == alerting::kTextErasure;
       if (!is_text) rows.emplace(StrCat(static_cast<int>(id), "/", key), value);

@@ -11,9 +11,9 @@
 //   posts         the newest record of each post is its newest state, a deletion if it was deleted
 //   fold          the incidents are those of a fold of the inbox from empty
 //   state         what the changelog rebuilds on an empty machine is what the owner has
-//   privacy       posts that were deleted, or edited so that they report nothing, have no text;
-//                 not held against the line, but counted, is what a process brings back that has
-//                 lost its partition and did not know it yet
+//   privacy       posts that were deleted, or edited so that they report nothing, have no text, and
+//                 others the newest one, whatever a process has written that had lost its
+//                 partition and did not know it yet
 
 #include "tests/simulation/world.h"
 

@@ -207,8 +207,9 @@ class AlertProcess final : public Process {
     options.alerting.commit_bytes = 16384;
     options.store.path = world().folder_of(name());
     options.store.environment = world().disks();
-    KENG_ASSIGN_OR_RETURN(auto owner, alerting::PartitionOwner::Open(std::move(options), streams(),
-                                                                     world().clock(), nullptr));
+    KENG_ASSIGN_OR_RETURN(
+        auto owner, alerting::PartitionOwner::Open(std::move(options), streams(), world().clock(),
+                                                   &world().alerting_metrics()));
     world().TakenOver(name(), *owner);
     return std::make_unique<OwnerSlot>(*this, std::move(owner));
   }

@@ -52,6 +52,8 @@ class Surroundings {
   virtual alerting::SendResult Send(const std::string& process,
                                     const alerting::Message& message) = 0;
   virtual bool CanEdit() const = 0;
+  // Of all alerting processes together: a process takes its own with it.
+  virtual base::Metrics& alerting_metrics() = 0;
 };
 
 class Process {

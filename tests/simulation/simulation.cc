@@ -16,7 +16,7 @@ Figures& Figures::operator+=(const Figures& other) {
   sent_again += other.sent_again;
   takeovers += other.takeovers;
   restored += other.restored;
-  texts_brought_back += other.texts_brought_back;
+  texts_outdated += other.texts_outdated;
   return *this;
 }
 

@@ -32,11 +32,11 @@ struct Figures {
   int64_t lines = 0;
   int64_t inbox_records = 0;
   int64_t stories = 0;
-  int64_t messages = 0;            // accepted by the channel
-  int64_t sent_again = 0;          // of those, alerts that it had accepted before
-  int64_t takeovers = 0;           // of the inbox's partition
-  int64_t restored = 0;            // posts that filters appended again behind an outdated state
-  int64_t texts_brought_back = 0;  // of deleted posts, by zombies (checks.h)
+  int64_t messages = 0;        // accepted by the channel
+  int64_t sent_again = 0;      // of those, alerts that it had accepted before
+  int64_t takeovers = 0;       // of the inbox's partition
+  int64_t restored = 0;        // posts that filters appended again behind an outdated state
+  int64_t texts_outdated = 0;  // put right in `texts` by alerting
 
   Figures& operator+=(const Figures& other);
 };

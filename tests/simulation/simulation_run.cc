@@ -76,8 +76,8 @@ int Run(const Options& options) {
             << " steps, " << figures.lines << " lines, " << figures.inbox_records
             << " inbox records, " << figures.stories << " stories, " << figures.takeovers
             << " takeovers, " << figures.messages << " messages, " << figures.sent_again
-            << " sent again, " << figures.restored << " posts restored, "
-            << figures.texts_brought_back << " deleted texts brought back\n";
+            << " sent again, " << figures.restored << " posts restored, " << figures.texts_outdated
+            << " texts put right\n";
   return failed == 0 ? 0 : 1;
 }
 

@@ -58,6 +58,16 @@ TEST(Simulation, TheSameSeedGivesTheSameRun) {
             Simulate(SharedTerritory(), 7, Keep::kNothing).trace_hash);
 }
 
+// Too rare to be looked for in each part: some seeds in a hundred.
+TEST(Simulation, OldTextsComeBehindWhatIsNewerAndArePutRight) {
+  uint64_t seed = 1;
+  while (seed <= 1000 &&
+         Simulate(SharedTerritory(), seed, Keep::kNothing).figures.texts_outdated == 0) {
+    ++seed;
+  }
+  EXPECT_LE(seed, 1000u) << "no process has ever written an old text";
+}
+
 TEST(Simulation, ASeedWithoutFaultsMeetsNone) {
   const Outcome outcome = Simulate(SharedTerritory(), 8, Keep::kNothing);
   for (const Fault fault : {Fault::kKilledIdle, Fault::kStalled, Fault::kWriteBroken,

@@ -49,11 +49,12 @@ std::string Town::Line(const std::string& post, const std::string& text, absl::T
   // Long enough ago that no jump of the clock makes it a thing of the future.
   const std::string stamp =
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", now - absl::Hours(6), absl::UTCTimeZone());
+  const std::string version = absl::StrFormat("%06d", ++next_version_);
+  versions_[post] = version;
   std::string line =
       StrCat("{\"id\":\"", post, "\",\"source\":\"sim:town\",\"url\":\"https://example.org/", post,
              "\",\"author\":\"author-", Below(20), "\",\"created_at\":\"", stamp,
-             "\",\"kind\":\"post\",\"lang\":\"vi\",\"version\":\"",
-             absl::StrFormat("%06d", ++next_version_), "\",\"text\":");
+             "\",\"kind\":\"post\",\"lang\":\"vi\",\"version\":\"", version, "\",\"text\":");
   base::AppendJsonString(text, line);
   line += '}';
   return line;
@@ -127,7 +128,8 @@ void Town::EditOrDelete(absl::Time now) {
     if (anchored_.contains(posts_[i].story)) may.push_back(i);
   }
   if (may.empty()) return;
-  const size_t chosen = may[Below(may.size())];
+  // The newest is the one that is still on its way, where an old state of it may come late.
+  const size_t chosen = Below(2) == 0 ? may.back() : may[Below(may.size())];
   const Changeable post = posts_[chosen];
   posts_.erase(posts_.begin() + static_cast<std::ptrdiff_t>(chosen));
   texts_.erase(post.post);

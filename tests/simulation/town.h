@@ -56,6 +56,8 @@ class Town {
   // Never changed: its text must be found in whatever quotes it.
   bool IsUntouched(const std::string& post) const { return texts_.contains(post); }
   const std::string& TextOf(const std::string& post) const { return texts_.at(post); }
+  // Of the newest state of a post that is not deleted.
+  const std::string& VersionOf(const std::string& post) const { return versions_.at(post); }
   int64_t broken() const { return broken_; }
 
  private:
@@ -91,7 +93,7 @@ class Town {
 
   std::map<Story, std::set<std::string>> live_;
   std::set<std::string> deleted_, emptied_;
-  std::map<std::string, std::string> texts_;
+  std::map<std::string, std::string> texts_, versions_;
   int64_t broken_ = 0;
 };
 

@@ -233,8 +233,6 @@ void World::Due() {
 void World::Wake(Machine& machine) {
   Trace(StrCat(machine.name, " goes on", machine.is_evicted ? " as a zombie" : ""));
   Count(machine.is_evicted ? Fault::kZombie : Fault::kStalled);
-  if (machine.is_evicted && machine.is_in_call)
-    by_zombies_.insert(machine.writing.begin(), machine.writing.end());
   machine.is_stalled = machine.is_evicted = false;
   machine.evict_at = 0;
 }
@@ -329,28 +327,8 @@ void World::At(const std::string& process, Point point) {
   MaybeStall(process);
 }
 
-void World::NoteWrite(const std::string& process, const stream::WriteSet& set) {
-  Machine& machine = this->machine(process);
-  machine.writing.clear();
-  bool is_owner = true;
-  for (const stream::WriteSet::Entry& entry : set.entries()) {
-    const std::string key(set.key(entry));
-    if (entry.stream == StreamId::kPosts || entry.stream == StreamId::kTexts)
-      machine.writing.push_back(key);
-    if (entry.stream != StreamId::kControl) continue;
-    const int partition =
-        base::PartitionOf(key.substr(key.find('/') + 1), streams_.partitions(StreamId::kSources));
-    is_owner = cluster_.Holds(process, "ingest", StreamId::kSources, partition);
-  }
-  for (const stream::WriteSet::Position& position : set.positions()) {
-    is_owner = cluster_.Holds(process, position.reader, position.stream, position.partition);
-  }
-  if (!is_owner) by_zombies_.insert(machine.writing.begin(), machine.writing.end());
-}
-
-MemoryCluster::WriteFate World::OnWrite(const std::string& process, const stream::WriteSet& set) {
+MemoryCluster::WriteFate World::OnWrite(const std::string& process, const stream::WriteSet&) {
   using End = MemoryCluster::WriteEnd;
-  NoteWrite(process, set);
   if (!Chance(rates_.write)) return {};
   const std::pair<End, Fault> ends[] = {{End::kRefused, Fault::kWriteRefused},
                                         {End::kUnreachable, Fault::kWriteUnreachable},
@@ -461,8 +439,8 @@ alerting::PartitionOwner* World::owner() {
   return nullptr;
 }
 
-// Every line is read, every post filtered, every record folded, every alert delivered: "", or what
-// is left.
+// Every line is read, every post filtered, every record folded, every text put right, every alert
+// delivered: "", or what is left.
 std::string World::Left() {
   for (int p = 0; p < kPostsPartitions; ++p) {
     const auto committed = streams_.committed(filters::kFilterReader, StreamId::kPosts, p);
@@ -480,6 +458,14 @@ std::string World::Left() {
   for (int source = 0; source < Town::kSources; ++source) lines += town_.lines(source).size();
   for (const auto& [name, counts] : *counters) read += static_cast<size_t>(counts.lines);
   if (read != lines) return StrCat(read, " lines of ", lines, " are read");
+  bool is_marked = false;
+  const absl::Status marks = owner->store().Scan(alerting::table::kTextMarks, "", "",
+                                                 [&](std::string_view, std::string_view) {
+                                                   is_marked = true;
+                                                   return store::Visit::kStop;
+                                                 });
+  if (!marks.ok()) return marks.ToString();
+  if (is_marked) return "texts are not put right";
   const auto pending = owner->outbox().pending_count();
   if (!pending.ok()) return pending.status().ToString();
   if (*pending == 0) return "";

@@ -8,11 +8,11 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "stream/testing/memory_cluster.h"
 #include "tests/simulation/memory_disk.h"
 #include "tests/simulation/process.h"
@@ -57,9 +57,6 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   // those whose acceptance the channel did not tell.
   int64_t repeats_allowed() const { return maybe_sent_again_ + unanswered_; }
   bool is_faultless() const { return is_faultless_; }
-  // Whether a process that had lost its partition has written the post to `posts` or `texts`. It
-  // stands behind what the new owner has written: nothing shuts such a process out of these.
-  bool WasWrittenByZombie(const std::string& post) const { return by_zombies_.contains(post); }
   // Null when nobody owns the inbox.
   alerting::PartitionOwner* owner();
   std::unique_ptr<stream::Streams> Join(const std::string& process) {
@@ -75,6 +72,7 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   void TakenOver(const std::string& process, const alerting::PartitionOwner& owner) override;
   alerting::SendResult Send(const std::string& process, const alerting::Message& message) override;
   bool CanEdit() const override { return can_edit_; }
+  base::Metrics& alerting_metrics() override { return alerting_metrics_; }
 
   void At(const std::string& process, stream::MemoryCluster::Point point) override;
   stream::MemoryCluster::WriteFate OnWrite(const std::string& process,
@@ -94,9 +92,8 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
     int64_t evict_at = 0;    // the step at which its session ends; 0: never
     int64_t stalled_until = 0;
     bool is_stalled = false;
-    bool is_evicted = false;           // while it stood still
-    bool is_in_call = false;           // below us on the stack
-    std::vector<std::string> writing;  // posts of its last write to `posts` or `texts`
+    bool is_evicted = false;  // while it stood still
+    bool is_in_call = false;  // below us on the stack
   };
 
   uint64_t Below(uint64_t n) { return random_() % n; }
@@ -112,7 +109,6 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   void InterveneInStreams();
   void Wake(Machine& machine);
   void Due();
-  void NoteWrite(const std::string& process, const stream::WriteSet& set);
   void MaybeKill(Fault fault);
   void MaybeStall(const std::string& process);
   void LookAtInbox();
@@ -127,6 +123,7 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   bool is_faultless_ = false;
   bool can_edit_ = false;
   base::FakeClock clock_{kStart};
+  base::Metrics alerting_metrics_;
   Town town_;
   MemoryDisk disk_;
   stream::MemoryStreams streams_;
@@ -144,7 +141,6 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   std::map<std::string, int64_t> sent_count_;
   int64_t maybe_sent_again_ = 0;
   int64_t unanswered_ = 0;
-  std::set<std::string> by_zombies_;
 };
 
 }  // namespace keng::simulation
