@@ -21,7 +21,10 @@
 // made here.
 //
 // Two sources that bring the same post at the same instant may both store it: the recent ids learn
-// of a post when it is durable. Everything behind takes the second for what it is.
+// of a post when it is durable. Where several processes write, they learn of each other's posts
+// only when a source comes over, and one that was suspended may write what its successor has seen
+// change. Everything behind takes the second for what it is; an older state behind a newer one is
+// put right by the filter stage (filters/posts_guard.h).
 //
 // Tests: ingest/ingest_stage_test.cc.
 
