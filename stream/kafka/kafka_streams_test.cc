@@ -98,6 +98,20 @@ TEST_F(KafkaStreamsTest, MembersShareThePartitionsAndInheritThem) {
   WaitUntil("the other has all", [&] { return Tend(*two).ok() && two->partitions().size() == 4; });
 }
 
+// What the group has said is taken by a call that does not wait, too: a stage that cannot open what
+// it was given calls like that.
+TEST_F(KafkaStreamsTest, APollWithoutWaitingHearsTheGroup) {
+  const KafkaOptions options = Topics({{StreamId::kPosts, {.partitions = 1}}});
+  auto streams = Open(options);
+  auto member = *streams->OpenMembership("filters", StreamId::kPosts);
+  WaitUntil("gained", [&] {
+    const auto event = member->Poll(absl::ZeroDuration());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return event.ok() && *event == MemberEvent::kGained;
+  });
+  EXPECT_EQ(member->partitions(), std::vector<int>{0});
+}
+
 // A process that was stopped for longer than it may be does not know it yet.
 TEST_F(KafkaStreamsTest, WhoHasLostAPartitionCannotCommit) {
   KafkaOptions options = Topics({{StreamId::kPosts, {.partitions = 1}}});

@@ -321,6 +321,7 @@ cell_channels:
     def test_all_go_on_after_the_broker_was_killed(self):
         line, truth = self.line(), self.truth()
         processes = [line.start("alert"), line.start("filter"), line.start("ingest")]
+        until("started", lambda: all("keng.started" in one.log.read_text() for one in processes), IDLE_S)
         feeder = Feeder(line.paths, truth.chunk(8000), rate=500)
         feeder.wait_written(1500)
         self.kafka.kill(1)
@@ -331,6 +332,21 @@ cell_channels:
         self.assertTrue(all(one.alive() for one in processes))
         self.check_posts(line, truth)
         self.check_incidents(line, truth)
+        line.stop(*processes)
+
+    def test_a_filter_that_was_opening_when_the_broker_was_killed_goes_on(self):
+        line, truth = self.line(), self.truth()
+        processes = [line.start("filter")]
+        until("gained", lambda: "member.gained" in processes[0].log.read_text(), IDLE_S)
+        self.kafka.kill(1)
+        time.sleep(3)
+        self.kafka.restart(1)
+        self.kafka.wait_ready()
+        processes += [line.start("alert"), line.start("ingest")]
+        Feeder(line.paths, truth.chunk(2000), rate=1000).finish()
+        line.wait_idle(truth.counts["lines"], IDLE_S)
+        self.assertTrue(all(one.alive() for one in processes))
+        self.check_posts(line, truth)
         line.stop(*processes)
 
     # --- posts of other producers ---

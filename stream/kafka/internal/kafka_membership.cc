@@ -117,10 +117,15 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
       KENG_RETURN_IF_ERROR(Unassign());
       continue;
     }
-    const absl::Duration left = deadline - absl::Now();
-    if (woken_.exchange(false) || left <= absl::ZeroDuration()) return MemberEvent::kNone;
+    if (woken_.exchange(false)) return MemberEvent::kNone;
+    // Also without any time to wait: what the group has said is in this queue, and a member that
+    // never looks there is put out.
+    const absl::Duration left = std::max(deadline - absl::Now(), absl::ZeroDuration());
     const Message message(rd_kafka_consume_queue(queue_.get(), ToMillis(left)));
-    if (message == nullptr || message->err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+    if (message == nullptr || message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (left <= absl::ZeroDuration() && events_.empty()) return MemberEvent::kNone;
+      continue;
+    }
     if (message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
         message->err == RD_KAFKA_RESP_ERR__FATAL) {
       // Also after the cluster was away for longer than the session: what the client had sent as
