@@ -118,11 +118,16 @@ class Checks:
             self.conserved(f"outcomes of s{source}", found["stored"] + found["duplicate"] + dropped, found["lines"])
             stored += found["stored"]
         self.conserved("lines in all", status["ingest"]["lines"], truth.lines_total())
-        repeated_posts = posts.appended - stored
+        # Each outdated state has led to one record more, which a filter has appended.
+        outcomes = status["filters"]["outcomes"]
+        restored = outcomes["outdated"]
+        repeated_posts = posts.appended - stored - restored
         if repeated_posts < 0:
             self.difference -= repeated_posts
-            self.wrong.append(f"{stored} posts were stored and only {posts.appended} records were ever in posts")
-        self.conserved("filter outcomes", sum(status["filters"]["outcomes"].values()), posts.appended)
+            self.wrong.append(f"{stored} posts were stored, {restored} restored and only {posts.appended} records were "
+                              "ever in posts")
+        self.conserved("filter outcomes", sum(outcomes.values()), posts.appended)
+        self.equal("newer states that could not be appended again", outcomes["unrestored"], 0)
 
         hits = self.inbox.types["hit"]
         repeated_hits = hits - status["filters"]["hits"]
@@ -136,7 +141,8 @@ class Checks:
         effective = alerting.get("opened", 0) + alerting.get("joined", 0)
         if effective > len(self.inbox.hits):
             self.wrong.append(f"{effective} hits opened or joined, of {len(self.inbox.hits)} different ones")
-        self.notes.append(f"repeats: {repeated_posts} records in posts, {repeated_hits} hits in the inbox")
+        self.notes.append(f"repeats: {repeated_posts} records in posts, {repeated_hits} hits in the inbox; "
+                          f"{restored} newer states appended again")
 
         valid = set(truth.posts)
         self.none("posts that nobody wrote", set(posts.newest) - valid)

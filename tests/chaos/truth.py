@@ -10,7 +10,9 @@ Whatever order faults bring about, the same must come out, and the input is made
   - Every state of a post carries a version that grows with the time at which it was written. So a state that comes late,
     from a second owner of a source or from a zombie, is known to be old. (Without versions the order of arrival counts,
     which a fault may change.)
-  - Old states come again in their own source only. Of posts that never change the same line comes in other sources too.
+  - Lines come again in their own source, behind newer states too. In any other source, which may be read before or long
+    after, comes what shows no story without its anchor: lines of posts that never change, and states in which a post that
+    may change or go reports its story. When it has changed since, such a line is old and must pass nothing.
 
 The same arguments give the same bytes. Shares no code with keng: even the partitioner is written from Kafka's definition.
 """
@@ -75,6 +77,7 @@ class Post:
     story: object = None     # the Story that its newest state reports
     deleted: str = ""        # the version of its deletion
     texts: list = dataclasses.field(default_factory=list)  # of all its states, the newest last
+    lines: list = dataclasses.field(default_factory=list)  # of its states, those that may come again in any source
 
 
 class Truth:
@@ -90,7 +93,8 @@ class Truth:
         self.changeable = []       # posts that may be deleted or edited
         self.going = collections.deque()  # (line of its source from which on, post): stories that go
         self.recent = [collections.deque(maxlen=RECENT) for _ in range(sources)]
-        self.settled = collections.deque(maxlen=RECENT)  # lines of posts that never change
+        self.anywhere = collections.deque(maxlen=RECENT)  # lines that may come again in any source
+        self.passed = collections.deque(maxlen=RECENT)    # of these, lines of posts that have changed since
         self.waiting = [collections.deque() for _ in range(sources)]  # lines that follow one another
         self.counts = [collections.Counter() for _ in range(sources)]  # lines, broken
         self.lines_made = self.ids_made = self.versions_made = 0
@@ -140,17 +144,19 @@ class Truth:
             return post.source, self.state(post, filler(self.rng, 20), edited="edited")
         if roll < 0.06 and self.changeable:
             post = self.rng.choice(self.changeable)
-            return post.source, self.state(post, self.text_of(post.story), edited="edited")
+            return post.source, self.may_come_anywhere(post, self.state(post, self.text_of(post.story), edited="edited"))
         if roll < 0.07 and self.stories:
             return self.late_original(source)
         if roll < 0.10 and self.recent[source]:
             return source, self.rng.choice(self.recent[source])
-        if roll < 0.12 and self.settled:
-            return source, self.rng.choice(self.settled)
+        if roll < 0.12 and self.anywhere:
+            return source, self.rng.choice(self.anywhere)
+        if roll < 0.135 and self.passed:
+            return source, self.rng.choice(self.passed)
         if roll < 0.35 and self.stories:
             return self.report(source)
         post = self.new_post(source)
-        return source, self.settle(self.state(post, filler(self.rng, 30)))
+        return source, self.may_come_anywhere(post, self.state(post, filler(self.rng, 30)))
 
     def begin_story(self, goes):
         story = self.unborn.pop()
@@ -163,7 +169,7 @@ class Truth:
             self.going.append((self.counts[story.source]["lines"] + GONE_AFTER, post))
         else:
             self.stories.append(story)
-        return story.source, self.state(post, self.text_of(story))
+        return story.source, self.may_come_anywhere(post, self.state(post, self.text_of(story)))
 
     def report(self, source):
         """One more report of a story that stays; some of them will change."""
@@ -172,10 +178,10 @@ class Truth:
             post = self.new_post(story.source, story.partition)
             self.changeable.append(post)
             post.story = story
-            return post.source, self.state(post, self.text_of(story))
+            return post.source, self.may_come_anywhere(post, self.state(post, self.text_of(story)))
         post = self.new_post(source)
         post.story = story
-        return post.source, self.settle(self.state(post, self.text_of(story)))
+        return post.source, self.may_come_anywhere(post, self.state(post, self.text_of(story)))
 
     def late_original(self, source):
         """The edit of a post first and the post itself behind it. Either may be the report."""
@@ -188,8 +194,9 @@ class Truth:
         self.waiting[source].append(original)
         return source, self.state(post, texts[1], edited="edited")
 
-    def settle(self, line):
-        self.settled.append(line)
+    def may_come_anywhere(self, post, line):
+        self.anywhere.append(line)
+        post.lines.append(line)
         return line
 
     def take_changeable(self):
@@ -218,6 +225,7 @@ class Truth:
     def state(self, post, text, edited=""):
         """The line with a new state of the post."""
         version, moment = self.stamp()
+        self.passed.extend(post.lines)
         post.texts.append(text)
         fields = {"id": post.identity, "source": "test:chaos", "url": f"https://example.org/{post.identity[5:]}",
                   "author": f"author-{self.rng.randrange(500)}", "created_at": moment, "kind": "post", "text": text,
@@ -230,6 +238,7 @@ class Truth:
 
     def delete(self, post):
         version, moment = self.stamp()
+        self.passed.extend(post.lines)
         post.story, post.deleted = None, version
         return json.dumps({"id": post.identity, "source": "test:chaos", "kind": "delete", "deleted_at": moment,
                            "version": version})

@@ -117,7 +117,7 @@ class TruthTest(unittest.TestCase):
         model, lines = make(1)
         kinds = collections.Counter()
         seen, newest = set(), {}
-        for _, text in lines:
+        for source, text in lines:
             try:
                 post = json.loads(text)
             except ValueError:
@@ -131,8 +131,10 @@ class TruthTest(unittest.TestCase):
             kinds[post["kind"]] += 1
             kinds["edit"] += "edited_at" in post
             kinds["out of order"] += post["version"] < newest.get(post["id"], "") and text not in seen - {text}
+            kinds["old from another source"] += (post["version"] < newest.get(post["id"], "")
+                                                 and source != model.posts[post["id"]].source)
             newest[post["id"]] = max(post["version"], newest.get(post["id"], ""))
-        for kind in ("broken", "repeated", "post", "delete", "edit", "out of order"):
+        for kind in ("broken", "repeated", "post", "delete", "edit", "out of order", "old from another source"):
             self.assertGreater(kinds[kind], 10, kinds)
         self.assertEqual(kinds["broken"], sum(counts["broken"] for counts in model.counts))
         self.assertEqual(len(lines), model.lines_total())
