@@ -80,8 +80,8 @@ rocksdb::Options ToRocks(const StoreOptions& options) {
   rocks.max_open_files = 256;
   rocks.max_total_wal_size = options.write_buffer_bytes * 4;
   rocks.info_log = base::MakeDatabaseLog("store.rocksdb");
-  // After a full disk we look again ourselves (Ready()). RocksDB's own thread for that, beside a
-  // DB::Resume(), left that one waiting for ever for a flush that nobody had scheduled.
+  // After a full disk we look again ourselves (Ready()); RocksDB's own thread for that would do so
+  // beside us. Known: DB::Resume() does not return in one of some thousands of simulated runs.
   rocks.max_bgerror_resume_count = 0;
   // The manifest names the smallest and largest keys of files that are gone: keep it short.
   rocks.max_manifest_file_size = size_t{256} << 10;
