@@ -91,8 +91,7 @@ rocksdb::Options Database::BaseOptions() const {
   options.max_background_jobs = 2;
   options.max_open_files = 512;
   options.info_log = base::MakeDatabaseLog("stream.rocksdb");
-  // Resume() is ours; RocksDB's own thread for it, beside a call of DB::Resume(), can leave that
-  // one waiting for ever.
+  // Looking again after a full disk is ours (Write()); RocksDB's own thread would do so beside us.
   options.max_bgerror_resume_count = 0;
   // Bounds the log that is replayed at opening, and with it how long a small stream's memtable
   // holds old logs back.
