@@ -5,6 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "base/check.h"
+#include "base/strings.h"
 
 namespace keng::alerting {
 
