@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "alerting/state_tables.h"
 #include "alerting/store_outbox.h"
 #include "base/check.h"
 #include "base/strings.h"
@@ -85,6 +86,14 @@ alerting::AlertingOptions AlertingOptionsOf(const Config& config, const Territor
   options.tick_interval = config.alerts.tick_interval;
   options.settings.rings_per_cell_hour = config.alerts.rings_per_cell_hour_max;
   return options;
+}
+
+store::StoreOptions StoreOptionsOf(const Config& config, std::string path) {
+  // A quarter: when the streams take nothing new, what they hold can still be folded.
+  return {.path = std::move(path),
+          .layout = std::string(alerting::kStateLayout),
+          .sync_interval = config.streams.sync_interval,
+          .disk_free_min = config.streams.disk_free_min / 4};
 }
 
 absl::StatusOr<std::unique_ptr<Delivery>> Delivery::Make(

@@ -22,6 +22,7 @@
 #include "ingest/ingest_stage.h"
 #include "ingest/sources/source.h"
 #include "net/http_server.h"
+#include "store/store.h"
 
 namespace keng::app {
 
@@ -39,6 +40,8 @@ absl::StatusOr<Territory> LoadTerritory(const Config& config);
 filters::FilterOptions FilterOptionsOf(const Config& config, const Territory& territory,
                                        const ingest::AuthorKeys& keys);
 alerting::AlertingOptions AlertingOptionsOf(const Config& config, const Territory& territory);
+// The state of alerting, in the folder `path`.
+store::StoreOptions StoreOptionsOf(const Config& config, std::string path);
 
 // The channels of the configuration over one outbox.
 class Delivery {

@@ -99,10 +99,9 @@ absl::Status Pipeline::Parts::OpenFilters() {
 }
 
 absl::Status Pipeline::Parts::OpenAlerting() {
-  KENG_ASSIGN_OR_RETURN(store, store::Store::Open({.path = StrCat(config.data_dir, "/store"),
-                                                   .layout = std::string(alerting::kStateLayout),
-                                                   .sync_interval = config.streams.sync_interval},
-                                                  *environment.clock, &metrics));
+  KENG_ASSIGN_OR_RETURN(
+      store, store::Store::Open(StoreOptionsOf(config, StrCat(config.data_dir, "/store")),
+                                *environment.clock, &metrics));
   outbox = std::make_unique<alerting::StoreOutbox>(*store);
   KENG_ASSIGN_OR_RETURN(delivery, Delivery::Make(config, environment, territory, *streams, *outbox,
                                                  alerting::FlightMark::kWhereRepeatsShow, metrics));

@@ -1,17 +1,21 @@
 #ifndef KENG_BASE_DATABASE_FILES_H_
 #define KENG_BASE_DATABASE_FILES_H_
 
-// What the streams and the store both ask of the files of their RocksDB.
+// What the streams and the store both ask of their RocksDB and its files.
 //
 // Threads: any, at the same time.
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
 
 namespace rocksdb {
 class DB;
-}
+class Env;
+class Status;
+struct DBOptions;
+}  // namespace rocksdb
 
 namespace keng::base {
 
@@ -32,6 +36,25 @@ absl::Status SyncLogFiles(const std::string& folder);
 // Errors: Unavailable (a read held on to its files for longer, or RocksDB refuses; call again
 // later).
 absl::Status DeleteObsoleteFiles(rocksdb::DB& db);
+
+// Whether the file system of `folder` has `free_min` bytes free, 0 for any. RocksDB survives a disk
+// without a free byte badly: as packaged by Debian it is built with its assertions, and some end
+// the process. So its callers stop before that, and leave the rest to what it writes by itself.
+// OK too where `environment` cannot tell. ResourceExhausted: less is free; the message says so.
+absl::Status CheckFreeSpace(rocksdb::Env& environment, const std::string& folder, int64_t free_min);
+
+// Leaves it to Resume() to go on after a full disk. RocksDB would look at the free space every five
+// seconds by itself, and refuse to be asked in between.
+void ResumeByHand(rocksdb::DBOptions& options);
+
+// rocksdb::DB::Resume() of a database opened after ResumeByHand(), once there is room for what is
+// in memory. It flushes that and waits, in RocksDB 7.8.3 sometimes for ever: a flush that was given
+// to a thread and finds the database stopped stays in the queue, which holds one a column family,
+// and is never run again. So when nothing was flushed or compacted for two seconds, the database is
+// told to shut down.
+// OK: the database takes writes again. ShutdownInProgress: only opening it again will help. Else
+// NoSpace, as a rule: ask again later.
+rocksdb::Status Resume(rocksdb::DB& db);
 
 }  // namespace keng::base
 

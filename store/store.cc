@@ -44,6 +44,10 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return absl::OkStatus();
   const std::string message = base::StrCat("store: ", what, ": ", status.ToString());
   if (status.IsCorruption()) return absl::DataLossError(message);
+  if (status.IsShutdownInProgress()) {
+    return absl::DataLossError(base::StrCat(
+        message, " (RocksDB cannot go on after the full disk: the store must be opened again)"));
+  }
   if (status.IsNoSpace() || status.subcode() == rocksdb::Status::SubCode::kSpaceLimit) {
     return absl::ResourceExhaustedError(message);
   }
@@ -80,9 +84,6 @@ rocksdb::Options ToRocks(const StoreOptions& options) {
   rocks.max_open_files = 256;
   rocks.max_total_wal_size = options.write_buffer_bytes * 4;
   rocks.info_log = base::MakeDatabaseLog("store.rocksdb");
-  // After a full disk we look again ourselves (Ready()); RocksDB's own thread for that would do so
-  // beside us. Known: DB::Resume() does not return in one of some thousands of simulated runs.
-  rocks.max_bgerror_resume_count = 0;
   // The manifest names the smallest and largest keys of files that are gone: keep it short.
   rocks.max_manifest_file_size = size_t{256} << 10;
   rocks.stats_dump_period_sec = 0;
@@ -92,6 +93,7 @@ rocksdb::Options ToRocks(const StoreOptions& options) {
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   rocks.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  base::ResumeByHand(rocks);
   if (options.environment != nullptr) {
     rocks.env = options.environment;
     rocks.avoid_flush_during_shutdown = true;
@@ -186,7 +188,7 @@ struct Store::State {
     return status;
   }
 
-  // After a full disk RocksDB refuses writes until it is told to look again.
+  // When RocksDB met a full disk it refuses writes until it is told to look again.
   absl::Status Ready() {
     bool try_resume = false;
     {
@@ -194,7 +196,11 @@ struct Store::State {
       KENG_RETURN_IF_ERROR(failed);
       try_resume = std::exchange(resume, false);
     }
-    return try_resume ? Note(FromRocks(db->Resume(), "resume")) : absl::OkStatus();
+    return try_resume ? Note(FromRocks(base::Resume(*db), "resume")) : absl::OkStatus();
+  }
+
+  absl::Status CheckFreeSpace() {
+    return Note(base::CheckFreeSpace(*db->GetEnv(), options.path, options.disk_free_min));
   }
 
   absl::Status Flush() {
@@ -312,6 +318,7 @@ std::unique_ptr<Changes> Store::NewChanges() {
 }
 
 absl::Status Store::Commit(Changes& changes) {
+  KENG_RETURN_IF_ERROR(state_->CheckFreeSpace());
   rocksdb::WriteOptions options;
   options.sync = state_->options.sync_interval <= absl::ZeroDuration();
   if (state_->group != nullptr) {
@@ -356,6 +363,7 @@ absl::Status Store::ApplyLogged(absl::Span<const Change> changes, int64_t next_p
   // The log still has it: what a crash takes is read again, from the position that goes with it.
   rocksdb::WriteOptions options;
   options.disableWAL = true;
+  KENG_RETURN_IF_ERROR(state_->CheckFreeSpace());
   KENG_RETURN_IF_ERROR(state_->Ready());
   {
     base::MutexLock lock(state_->mutex);

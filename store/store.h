@@ -56,6 +56,9 @@ struct StoreOptions {
   absl::Duration erase_interval = absl::Hours(12);
   size_t cache_bytes = size_t{32} << 20;
   size_t write_buffer_bytes = size_t{16} << 20;
+  // Commits are refused while the file system has less free; 0: never. What is kept back is for the
+  // flushes and compactions that RocksDB makes by itself.
+  int64_t disk_free_min = int64_t{64} << 20;
   // Where the files are; borrowed. Null: on disk. With another one nothing is synced, and closing
   // the store writes nothing that a crash would have lost.
   rocksdb::Env* environment = nullptr;
@@ -131,9 +134,10 @@ class Store final : public View {
   ~Store() override;
 
   std::unique_ptr<Changes> NewChanges();
-  // Makes the changes durable and visible, and clears them. ResourceExhausted: the disk is full,
-  // nothing was written and the changes are kept: call again later. DataLoss: a write or sync
-  // failed; this and every later call fails, the process must stop writing.
+  // Makes the changes durable and visible, and clears them. ResourceExhausted: the disk is full
+  // or nearly so, nothing was written and the changes are kept: call again later. DataLoss: a write
+  // or sync failed, or RocksDB cannot go on after a full disk (the message says so, and nothing is
+  // lost); this and every later call fails, the process must stop writing and open the store anew.
   // With a log of changes also: Unavailable: the log cannot be reached, the changes are kept: call
   // again later with the same changes, to which nothing was added. They may come to stand in the
   // log and here before that, but only once. Changes that are given up instead may come true.

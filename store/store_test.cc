@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -277,6 +281,75 @@ TEST_F(StoreTest, RestartsDoNotPutOffTheErasure) {
   }
   ASSERT_TRUE(store_->Maintain().ok());
   EXPECT_THAT(FilesThatHold("MARKER-deleted"), IsEmpty());
+}
+
+// A tmpfs of its own; needs root.
+class FullDiskStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (mount("keng-test", folder_.path().c_str(), "tmpfs", 0, "size=64m") != 0) {
+      GTEST_SKIP() << "cannot mount a tmpfs: " << strerror(errno);
+    }
+    mounted_ = true;
+    std::minstd_rand random(1);
+    for (int i = 0; i < 100'000; ++i) value_ += static_cast<char>(random() >> 8);
+    Open();
+  }
+  void TearDown() override {
+    store_ = nullptr;
+    if (mounted_) umount2(folder_.path().c_str(), MNT_DETACH);
+  }
+  void Open() {
+    store_ = nullptr;
+    auto opened = Store::Open({.path = folder_.path() + "/store",
+                               .layout = "test/1",
+                               .write_buffer_bytes = size_t{2} << 20,
+                               .disk_free_min = int64_t{6} << 20},
+                              clock_, nullptr);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+  }
+  absl::Status Put(int key) {
+    const auto changes = store_->NewChanges();
+    changes->Put(kTable, base::StrCat(key), value_);
+    return store_->Commit(*changes);
+  }
+  // The keys that can be read, of 0, 1, ...
+  int Kept() const {
+    int kept = 0;
+    for (auto value = store_->Get(kTable, "0"); value.ok() && value->has_value();
+         value = store_->Get(kTable, base::StrCat(kept))) {
+      ++kept;
+    }
+    return kept;
+  }
+
+  const base::TemporaryFolder folder_{"keng-full-disk"};
+  base::FakeClock clock_{absl::FromUnixSeconds(1'760'000'000)};
+  std::unique_ptr<Store> store_;
+  std::string value_;  // that no compression makes smaller
+  bool mounted_ = false;
+};
+
+TEST_F(FullDiskStoreTest, RefusesCommitsAndGoesOnWhenThereIsSpace) {
+  const std::string ballast = folder_.path() + "/ballast";
+  std::ofstream(ballast) << std::string(size_t{44} << 20, 'b');
+  int puts = 0;
+  absl::Status status = Put(puts);
+  while (status.ok()) status = Put(++puts);
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  for (int i = 0; i < 3; ++i) {
+    status = Put(puts);
+    EXPECT_TRUE(absl::IsResourceExhausted(status)) << "still full: " << status;
+  }
+  EXPECT_EQ(Kept(), puts) << "reading goes on";
+
+  std::filesystem::remove(ballast);
+  status = Put(puts);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Kept(), puts + 1);
+  Open();
+  EXPECT_EQ(Kept(), puts + 1);
 }
 
 }  // namespace

@@ -80,8 +80,8 @@ AlertHost::AlertHost(Parts parts)
              KENG_CHECK(absl::SimpleAtoi(key, &options.alerting.partition), key);
              options.alerting.tell_interval = kTellEvery;
              options.alerting.owner = parts_.config.streams.kafka.instance;
-             options.store = {.path = StrCat(StageFolder(parts_.config, "alert"), "/inbox-", key),
-                              .sync_interval = parts_.config.streams.sync_interval};
+             options.store = StoreOptionsOf(
+                 parts_.config, StrCat(StageFolder(parts_.config, "alert"), "/inbox-", key));
              KENG_RETURN_IF_ERROR(MakeDataFolder(options.store.path));
              KENG_ASSIGN_OR_RETURN(auto owner, alerting::PartitionOwner::Open(
                                                    options, parts_.streams,

@@ -15,7 +15,7 @@ struct MemoryDisk::State {
   std::string full ABSL_GUARDED_BY(mutex);
   std::atomic<int64_t> refused{0};
 
-  bool IsFull(const std::string& path) {
+  bool Refuses(const std::string& path) {
     base::MutexLock lock(mutex);
     if (full.empty() || path.compare(0, full.size(), full) != 0) return false;
     ++refused;
@@ -33,23 +33,23 @@ class MemoryDisk::File final : public rocksdb::FSWritableFileOwnerWrapper {
 
   rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* debug) override {
-    if (IsFull()) return rocksdb::IOStatus::NoSpace("the disk is full");
+    if (Refuses()) return rocksdb::IOStatus::NoSpace("the disk is full");
     has_bytes_ = true;
     return FSWritableFileOwnerWrapper::Append(data, options, debug);
   }
   rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                            const rocksdb::DataVerificationInfo& info,
                            rocksdb::IODebugContext* debug) override {
-    if (IsFull()) return rocksdb::IOStatus::NoSpace("the disk is full");
+    if (Refuses()) return rocksdb::IOStatus::NoSpace("the disk is full");
     has_bytes_ = true;
     return FSWritableFileOwnerWrapper::Append(data, options, info, debug);
   }
 
  private:
-  bool IsFull() const {
+  bool Refuses() const {
     const bool is_log = path_.ends_with(".log");
     if (!is_log && !path_.ends_with(".sst")) return false;
-    return (has_bytes_ || !is_log) && state_->IsFull(path_);
+    return (has_bytes_ || !is_log) && state_->Refuses(path_);
   }
 
   const std::string path_;
@@ -71,6 +71,11 @@ class MemoryDisk::FileSystem final : public rocksdb::FileSystemWrapper {
         FileSystemWrapper::NewWritableFile(path, options, &file, debug);
     if (status.ok()) *result = std::make_unique<File>(std::move(file), path, state_);
     return status;
+  }
+  rocksdb::IOStatus GetFreeSpace(const std::string& path, const rocksdb::IOOptions& /*options*/,
+                                 uint64_t* free, rocksdb::IODebugContext* /*debug*/) override {
+    *free = state_->Refuses(path) ? 0 : uint64_t{1} << 40;
+    return rocksdb::IOStatus::OK();
   }
 
  private:

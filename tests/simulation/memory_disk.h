@@ -26,7 +26,7 @@ class MemoryDisk {
   // of a log finds the disk full, RocksDB 7.8 does not begin another log when it resumes, and its
   // next write ends the process.
   void Fill(const std::string& path);
-  // Writes that were refused.
+  // Writes that were refused, and looks that found no room for one.
   int64_t refused() const;
 
  private:

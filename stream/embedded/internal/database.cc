@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <sys/file.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,8 +91,7 @@ rocksdb::Options Database::BaseOptions() const {
   options.max_background_jobs = 2;
   options.max_open_files = 512;
   options.info_log = base::MakeDatabaseLog("stream.rocksdb");
-  // Looking again after a full disk is ours (Write()); RocksDB's own thread would do so beside us.
-  options.max_bgerror_resume_count = 0;
+  base::ResumeByHand(options);
   // Bounds the log that is replayed at opening, and with it how long a small stream's memtable
   // holds old logs back.
   options.max_total_wal_size = static_cast<uint64_t>(options_.memtable_bytes) * 6;
@@ -287,7 +286,8 @@ absl::Status Database::Write(rocksdb::WriteBatch& batch) {
   KENG_RETURN_IF_ERROR(failed());
   if (no_space_.load(std::memory_order_acquire)) {
     // RocksDB stops after an append that found no space; it goes on only when it could flush.
-    const rocksdb::Status resumed = db_->Resume();
+    const rocksdb::Status resumed = base::Resume(*db_);
+    if (resumed.IsShutdownInProgress()) return WriteFailed(resumed);
     if (!resumed.ok()) {
       return absl::ResourceExhaustedError(base::StrCat(
           "no space for the streams in ", options_.directory, ": ", resumed.ToString()));
@@ -313,20 +313,10 @@ absl::Status Database::CheckSpace(size_t bytes) {
   if (bytes_since_look_.fetch_add(added, std::memory_order_relaxed) + added < kBytesPerLook) {
     return absl::OkStatus();
   }
-  struct statvfs disk;
-  if (statvfs(options_.directory.c_str(), &disk) != 0) {
-    return absl::UnavailableError(
-        base::StrCat("statvfs ", options_.directory, ": ", strerror(errno)));
-  }
-  const auto free = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
-  if (free >= options_.disk_free_min) {
-    bytes_since_look_.store(0, std::memory_order_relaxed);
-    return absl::OkStatus();
-  }
-  bytes_since_look_.store(kBytesPerLook, std::memory_order_relaxed);
-  return absl::ResourceExhaustedError(base::StrCat(
-      "the file system of ", options_.directory, " has ", free >> 20, " MiB free and ",
-      options_.disk_free_min >> 20, " MiB are kept back: appends are refused until space is made"));
+  absl::Status checked =
+      base::CheckFreeSpace(*rocksdb::Env::Default(), options_.directory, options_.disk_free_min);
+  bytes_since_look_.store(checked.ok() ? 0 : kBytesPerLook, std::memory_order_relaxed);
+  return checked;
 }
 
 std::string Database::Place(StreamId stream, int partition, Offset offset) {
