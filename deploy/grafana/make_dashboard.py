@@ -25,14 +25,8 @@ ROWS = [
         ("Conservation", "What came in and has no counted outcome yet, stage by stage. Zero when all is quiet; what stays "
          "is a defect. Over Kafka less than zero is what a dying process wrote a second time (repeats in keng top).",
          "short", "stat",
-         [("ingest", "sum(max by (source) (keng_ingest_lines_total)) "
-           "- sum(max by (source, outcome) (keng_ingest_outcomes_total)) "
-           "- sum(max by (source, reason) (keng_ingest_dropped_total))"),
-          ("filters", 'sum(max by (source) (keng_ingest_outcomes_total{outcome="stored"})) '
-           "+ sum(max by (source) (keng_ingest_expanded_total)) "
-           '- sum(max by (partition, outcome) (keng_filters_posts_total{outcome!="outdated"}))'),
-          ("alerting", "sum(max by (partition) (keng_filters_hits_total)) - sum(max by (partition, outcome) "
-           '(keng_alerting_records_total{outcome=~"joined|opened|duplicate|superseded"}))')]),
+         [(stage, f"keng:conservation:{counted}")  # of deploy/prometheus/keng.rules.yml
+          for stage, counted in (("ingest", "lines"), ("filters", "posts"), ("alerting", "hits"))]),
         ("Alerts decided", "", "ops", "timeseries",
          [("{{reason}}", f"sum by (reason) (rate(keng_alerting_alerts_total{RATE}))")]),
         ("Oldest alert that waits", "By channel: a stuck one delays only itself.", "s", "timeseries",
