@@ -31,7 +31,10 @@ if(KENG_SANITIZE MATCHES address AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 # For sources that need not run fast: in a tree with a sanitizer the compiler spends half of its time on optimising them.
-set(KENG_QUICK_COMPILE $<$<BOOL:${KENG_SANITIZE}>:-O0>)
+set(KENG_QUICK_COMPILE)
+if(KENG_SANITIZE)
+  set(KENG_QUICK_COMPILE -O0)
+endif()
 
 # keng_library(NAME SRCS a.cc ... DEPS keng_x ... LIBS third::party ...)
 # DEPS are our own libraries and the value libraries that headers may name (absl); LIBS are linked PRIVATE.
