@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -20,7 +21,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <boost/url/decode_view.hpp>
@@ -52,8 +52,9 @@ using base::StrCat;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
-using LocalStream = beast::basic_stream<Local>;
-using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+// One stream for both: Beast's operations on each are long to compile.
+using PlainStream = beast::basic_stream<asio::generic::stream_protocol>;
+using TlsStream = beast::ssl_stream<PlainStream>;
 
 constexpr size_t kUnixPathMax = 107;  // sun_path, its zero byte left out
 constexpr int kRequestsPerConnection = 10'000;
@@ -84,14 +85,10 @@ bool IsLoopback(const std::string& address) {
 }
 
 // The least that a stream needs to be closed from outside.
-void CloseSocket(beast::tcp_stream& stream) { stream.close(); }
-void CloseSocket(LocalStream& stream) { stream.close(); }
+void CloseSocket(PlainStream& stream) { stream.close(); }
 void CloseSocket(TlsStream& stream) { stream.next_layer().close(); }
 
-void Expire(beast::tcp_stream& stream, absl::Duration after) {
-  stream.expires_after(Nanoseconds(after));
-}
-void Expire(LocalStream& stream, absl::Duration after) { stream.expires_after(Nanoseconds(after)); }
+void Expire(PlainStream& stream, absl::Duration after) { stream.expires_after(Nanoseconds(after)); }
 void Expire(TlsStream& stream, absl::Duration after) {
   stream.next_layer().expires_after(Nanoseconds(after));
 }
@@ -304,8 +301,7 @@ class Server final : public HttpServer {
       error_code ignored;
       const std::string peer = socket.remote_endpoint(ignored).address().to_string(ignored);
       if (tls == nullptr) {
-        asio::co_spawn(io_, Serve(beast::tcp_stream(std::move(socket)), token, peer),
-                       asio::detached);
+        asio::co_spawn(io_, Serve(PlainStream(std::move(socket)), token, peer), asio::detached);
       } else {
         asio::co_spawn(io_, ServeTls(std::move(socket), tls, token, peer), asio::detached);
       }
@@ -323,7 +319,7 @@ class Server final : public HttpServer {
         continue;
       }
       const std::string peer = "unix";
-      asio::co_spawn(io_, Serve(LocalStream(std::move(socket)), token, peer), asio::detached);
+      asio::co_spawn(io_, Serve(PlainStream(std::move(socket)), token, peer), asio::detached);
     }
   }
 

@@ -20,6 +20,7 @@ from keng_process import Failure
 from line import BROKER_SESSION_S, BROKERS, CHANNELS, COUNTS, SESSION_S, process_state
 
 DRAIN_S = 30   # for what a fault needs until it shows
+QUIET_S = 10   # after which nobody speaks to a broker
 STAGES = tuple(COUNTS)
 RETRIES = "keng_stage_retries_total"  # of a process: steps that were refused
 
@@ -305,16 +306,30 @@ class NetFault(Fault):
         return sum(proxy.fired.get(self.counter, 0) for proxy in self.proxies)
 
     def begin(self, line):
-        self.proxies = [line.proxies[self.node]] if self.node else list(line.proxies.values())
+        self.put_upon([line.proxies[self.node]] if self.node else list(line.proxies.values()))
+
+    def put_upon(self, proxies):
+        self.proxies = proxies
         self.before = self.fired()
-        for proxy in self.proxies:
+        for proxy in proxies:
             self.inject(proxy)
 
     def prove(self, line):
-        self.wait(line, f"{self.counter} of the connections to {'broker %d' % self.node if self.node else 'all brokers'}",
-                  lambda: self.fired() > self.before)
+        try:
+            self.show(line, QUIET_S if self.node else DRAIN_S)
+        except NotFired:
+            if not self.node:
+                raise
+            # A broker that was away leads nothing, and nobody may have a word for it.
+            self.node = 0
+            self.put_upon(list(line.proxies.values()))
+            self.show(line, DRAIN_S)
         where = f"on the way to broker {self.node}" if self.node else "on all ways"
         return f"{self.fired() - self.before} times {self.counter} {where}"
+
+    def show(self, line, deadline_s):
+        self.wait(line, f"{self.counter} of the connections to {'broker %d' % self.node if self.node else 'all brokers'}",
+                  lambda: self.fired() > self.before, deadline_s)
 
     def heal(self, line):
         for proxy in self.proxies:
@@ -404,8 +419,9 @@ class ReceiverFault(Fault):
 
 
 class ReceiverFails(ReceiverFault):
-    """500, 429, no answer at all, or a good answer that comes late."""
+    """500, 429, no answer at all, or a good answer that comes late. Shows when an alert comes, so brokers are in reach."""
     weight, hold = 6, (1.0, 3.0)
+    touches = frozenset({"receiver", "net", "broker"})
 
     @staticmethod
     def more(rng):
@@ -448,8 +464,9 @@ class ReceiverKill(ReceiverFault):
 # --- the disk ---
 
 class DiskFull(Fault):
-    """The disk of the inbox's owner has no byte left, however its files shrink and grow meanwhile. Its files have room
-    inside for a while, so it is also started again: to open its state it must write."""
+    """The disks of all alerting processes have no byte left, however their files shrink and grow meanwhile. These have
+    room inside for a while, so the inbox's owner is also started again: to open its state it must write, or who takes
+    over from it."""
     weight, hold = 2, (1.0, 3.0)
     touches = frozenset({"process", "groups", "net", "broker"})
 
@@ -457,45 +474,58 @@ class DiskFull(Fault):
         return line.no_disks
 
     def begin(self, line):
-        self.process = line.owner()
+        self.processes = line.of("alert")
         self.refusals_of_disk = 0
-        self.path = self.process.disk() / "filler"
-        self.filler = open(self.path, "ab", buffering=0)
+        self.fillers = [open(process.disk() / "filler", "ab", buffering=0) for process in self.processes]
+        self.before = {process.name: (process.log_begin, self.meetings(process)) for process in self.processes}
+        owner = line.owner()
         self.tend(line)
-        self.process.kill()
+        owner.kill()
         line.deaths["alert"] += 1
         self.tend(line)
-        self.process.start()
+        owner.start()
 
     def tend(self, line):
-        try:
-            while True:
-                self.filler.write(bytes(65536))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            self.refusals_of_disk += 1
-        with contextlib.suppress(OSError):  # the rest, smaller than a piece
-            while True:
-                self.filler.write(b"\0" * 512)
+        for filler in self.fillers:
+            try:
+                while True:
+                    filler.write(bytes(65536))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                self.refusals_of_disk += 1
+            with contextlib.suppress(OSError):  # the rest, smaller than a piece
+                while True:
+                    filler.write(b"\0" * 512)
+
+    @staticmethod
+    def meetings(process):
+        """How often it has said so since it was started."""
+        return process.said().count(os.strerror(errno.ENOSPC))
+
+    def has_met(self, process):
+        begin, before = self.before[process.name]
+        return (self.meetings(process) > (before if process.log_begin == begin else 0)
+                and process.metrics()[RETRIES] > 0)
 
     def prove(self, line):
         if not self.refusals_of_disk:
-            raise NotFired("the disk took everything")
+            raise NotFired("the disks took everything")
 
         def met():
             self.tend(line)
-            return os.strerror(errno.ENOSPC) in self.process.said() and self.process.metrics()[RETRIES] > 0
-        self.wait(line, f"{self.process.name} meets its full disk", met)
-        return f"ENOSPC on the disk of {self.process.name}, which says so and counts it in {RETRIES}"
+            return [process for process in self.processes if self.has_met(process)]
+        process = self.wait(line, "the inbox's owner meets its full disk", met)[0]
+        return f"ENOSPC on the disk of {process.name}, which says so and counts it in {RETRIES}"
 
     def heal(self, line):
-        self.filler.close()
-        self.path.unlink()
+        for process, filler in zip(self.processes, self.fillers):
+            filler.close()
+            (process.disk() / "filler").unlink()
 
     def healed(self, line):
-        room = os.statvfs(self.process.disk())
-        return f"{room.f_bavail * room.f_frsize >> 20} MiB free again"
+        rooms = [os.statvfs(process.disk()) for process in self.processes]
+        return f"{min(room.f_bavail * room.f_frsize for room in rooms) >> 20} MiB free again"
 
 
 # --- rules and input ---
