@@ -48,10 +48,13 @@ endfunction()
 set(KENG_KAFKA_FOLDER ${PROJECT_BINARY_DIR}/kafka)
 set(KENG_KAFKA_ADDRESS_FILE ${KENG_KAFKA_FOLDER}/address)
 
+add_custom_target(thread_tests)
+
 # keng_test(NAME SRCS a_test.cc ... DEPS ... LIBS ... LABELS slow threads [KAFKA])
-# One test program; ctest sees each of its cases. The label `threads` puts it into the tsan run. With KAFKA its cases are
-# slow, run while the broker of the build tree is up, and find host:port in the file that the environment variable
-# KENG_KAFKA_ADDRESS_FILE names; all share that broker, so each uses topics and groups of its own names.
+# One test program; ctest sees each of its cases. The label `threads` puts it into the tsan run (target thread_tests).
+# With KAFKA its cases are slow, run while the broker of the build tree is up, and find host:port in the file that the
+# environment variable KENG_KAFKA_ADDRESS_FILE names; all share that broker, so each uses topics and groups of its own
+# names.
 function(keng_test NAME)
   cmake_parse_arguments(ARG "KAFKA" "" "SRCS;DEPS;LIBS;LABELS" ${ARGN})
   add_executable(${NAME} ${ARG_SRCS})
@@ -64,6 +67,9 @@ function(keng_test NAME)
     set(kafka FIXTURES_REQUIRED kafka ENVIRONMENT KENG_KAFKA_ADDRESS_FILE=${KENG_KAFKA_ADDRESS_FILE})
     list(APPEND ARG_LABELS slow)
     list(REMOVE_DUPLICATES ARG_LABELS)
+  endif()
+  if("threads" IN_LIST ARG_LABELS)
+    add_dependencies(thread_tests ${NAME})
   endif()
   if(NOT ARG_LABELS)
     set(ARG_LABELS plain)  # an empty list would swallow the next property
@@ -86,8 +92,11 @@ function(keng_fuzzer NAME)
   endif()
 endfunction()
 
-# keng_benchmark(NAME SRCS a_bench.cc DEPS ...)
+# keng_benchmark(NAME SRCS a_bench.cc DEPS ...) builds only in a tree without a sanitizer.
 function(keng_benchmark NAME)
+  if(KENG_SANITIZE)
+    return()
+  endif()
   cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LIBS" ${ARGN})
   add_executable(${NAME} ${ARG_SRCS})
   target_link_libraries(${NAME} PRIVATE keng_flags ${ARG_DEPS} ${ARG_LIBS} benchmark::benchmark)
