@@ -145,6 +145,7 @@ rocksdb::Status Resume(rocksdb::DB& db) {
     returns.NotifyAll();
   }
   watcher.join();
+  if (resumed.IsBusy()) return rocksdb::Status::NoSpace("another thread is asking");
   return resumed;
 }
 

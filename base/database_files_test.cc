@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -149,6 +150,20 @@ TEST_F(ResumeTest, FlushesWhatWasInTheQueue) {
   ASSERT_TRUE(Resume(*db_).ok());
   EXPECT_TRUE(Put(puts_).ok());
   EXPECT_EQ(Kept(), puts_ + 1);
+}
+
+TEST_F(ResumeTest, OneThreadAsks) {
+  ASSERT_TRUE(Put(puts_++).ok());
+  disk_.tables_full = true;
+  EXPECT_TRUE(db_->Flush({}).IsNoSpace());
+  disk_.tables_full = false;
+  disk_.tables_held = true;
+  std::thread other([this] { EXPECT_TRUE(Resume(*db_).ok()); });
+  while (disk_.waiting == 0) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_TRUE(Resume(*db_).IsNoSpace());
+  disk_.tables_held = false;
+  other.join();
+  EXPECT_TRUE(Put(puts_).ok());
 }
 
 // The log finds the disk full before a flush that was given to a thread has begun: RocksDB leaves
