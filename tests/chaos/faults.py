@@ -74,6 +74,13 @@ class Fault:
         except Failure as failure:
             raise NotFired(str(failure)) from None
 
+    def need_running(self, line, process):
+        """One that gave up at its start, while a broker was away, is started again first."""
+        def runs():
+            line.check_alive()
+            return process.running()
+        self.wait(line, f"{process.name} runs", runs)
+
 
 # --- processes ---
 
@@ -94,6 +101,8 @@ class Kill(Fault):
 
     def begin(self, line):
         self.killed = self.victims(line)
+        for process in self.killed:
+            self.need_running(line, process)
         self.signals = [process.kill() for process in self.killed]
         line.deaths[self.stage] += len(self.killed)
 
@@ -132,8 +141,7 @@ class Stop(Fault):
 
     def begin(self, line):
         self.process = line.owner() if self.target == "owner" else line.processes[self.target]
-        if not self.process.running():
-            raise NotFired(f"{self.process.name} does not run")
+        self.need_running(line, self.process)
         self.held = line.holders().get(self.process.name, [])
         self.process.suspend()
         self.wait(line, "stopped", lambda: process_state(self.process.process.pid) == {"T"}, 5)
