@@ -60,12 +60,15 @@ TEST(Simulation, TheSameSeedGivesTheSameRun) {
 
 // Too rare to be looked for in each part: some seeds in a hundred.
 TEST(Simulation, OldTextsComeBehindWhatIsNewerAndArePutRight) {
-  uint64_t seed = 1;
-  while (seed <= 1000 &&
+  // One of some hundred runs does; this one does today. After a change of the simulation another
+  // may have to be found (simulation_run prints "texts put right").
+  constexpr uint64_t kFirst = 500'100;
+  uint64_t seed = kFirst;
+  while (seed < kFirst + 100 &&
          Simulate(SharedTerritory(), seed, Keep::kNothing).figures.texts_outdated == 0) {
     ++seed;
   }
-  EXPECT_LE(seed, 1000u) << "no process has ever written an old text";
+  EXPECT_LT(seed, kFirst + 100) << "no process has ever written an old text";
 }
 
 TEST(Simulation, ASeedWithoutFaultsMeetsNone) {
