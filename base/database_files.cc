@@ -106,11 +106,14 @@ absl::Status DeleteObsoleteFiles(rocksdb::DB& db) {
 
 absl::Status CheckFreeSpace(rocksdb::Env& environment, const std::string& folder,
                             int64_t free_min) {
+  if (free_min <= 0) return absl::OkStatus();
   uint64_t free = 0;
-  if (free_min <= 0 || !environment.GetFreeSpace(folder, &free).ok() ||
-      free >= static_cast<uint64_t>(free_min)) {
-    return absl::OkStatus();
+  const rocksdb::Status looked = environment.GetFreeSpace(folder, &free);
+  if (looked.IsNotSupported()) return absl::OkStatus();
+  if (!looked.ok()) {
+    return absl::UnavailableError(StrCat("free space of ", folder, ": ", looked.ToString()));
   }
+  if (free >= static_cast<uint64_t>(free_min)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       StrCat("the file system of ", folder, " has ", free >> 10, " KiB free and ", free_min >> 10,
              " KiB are kept back: ", strerror(ENOSPC), "; nothing is written until there is"));

@@ -40,7 +40,8 @@ absl::Status DeleteObsoleteFiles(rocksdb::DB& db);
 // Whether the file system of `folder` has `free_min` bytes free, 0 for any. RocksDB survives a disk
 // without a free byte badly: as packaged by Debian it is built with its assertions, and some end
 // the process. So its callers stop before that, and leave the rest to what it writes by itself.
-// OK too where `environment` cannot tell. ResourceExhausted: less is free; the message says so.
+// OK too where `environment` does not know of such a thing. ResourceExhausted: less is free; the
+// message says so. Unavailable: it cannot be told just now.
 absl::Status CheckFreeSpace(rocksdb::Env& environment, const std::string& folder, int64_t free_min);
 
 // Leaves it to Resume() to go on after a full disk. RocksDB would look at the free space every five

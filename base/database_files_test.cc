@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/temporary_folder.h"
@@ -76,6 +78,17 @@ class Files final : public rocksdb::FileSystemWrapper {
  private:
   Disk& disk_;
 };
+
+TEST(CheckFreeSpace, SaysWhatIsShortAndWhatCannotBeTold) {
+  rocksdb::Env& disk = *rocksdb::Env::Default();
+  const TemporaryFolder folder("keng-space");
+  EXPECT_TRUE(CheckFreeSpace(disk, folder.path(), 1).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(CheckFreeSpace(disk, folder.path(), INT64_MAX)));
+  EXPECT_TRUE(absl::IsUnavailable(CheckFreeSpace(disk, folder.path() + "/none", 1)));
+  EXPECT_TRUE(CheckFreeSpace(disk, folder.path() + "/none", 0).ok());
+  const std::unique_ptr<rocksdb::Env> memory(rocksdb::NewMemEnv(&disk));
+  EXPECT_TRUE(CheckFreeSpace(*memory, "/any", INT64_MAX).ok());
+}
 
 class ResumeTest : public ::testing::Test {
  protected:

@@ -200,7 +200,9 @@ struct Store::State {
   }
 
   absl::Status CheckFreeSpace() {
-    return Note(base::CheckFreeSpace(*db->GetEnv(), options.path, options.disk_free_min));
+    const absl::Status checked =
+        base::CheckFreeSpace(*db->GetEnv(), options.path, options.disk_free_min);
+    return absl::IsUnavailable(checked) ? checked : Note(checked);
   }
 
   absl::Status Flush() {

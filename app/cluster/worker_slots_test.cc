@@ -16,6 +16,7 @@ namespace keng::app {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr absl::Duration kReopenAfter = absl::Milliseconds(20);
@@ -130,6 +131,7 @@ TEST_F(WorkerSlotsTest, AWorkerThatIsShutOutIsClosedAndOpenedAfterAPause) {
     const auto trouble = slots_.trouble();
     return trouble.size() == 1 && trouble[0].find("work-0: shut out") != std::string::npos;
   });
+  EXPECT_THAT(slots_.trouble(), ElementsAre(HasSubstr("work-0: shut out")));
   plan_.Steps("0", 1);
   const absl::Time closed = absl::Now();
   ASSERT_TRUE(slots_.Tend().ok());

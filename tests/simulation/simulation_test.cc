@@ -58,7 +58,7 @@ TEST(Simulation, TheSameSeedGivesTheSameRun) {
             Simulate(SharedTerritory(), 7, Keep::kNothing).trace_hash);
 }
 
-// Too rare to be looked for in each part: some seeds in a hundred.
+// Too rare to be looked for in each part.
 TEST(Simulation, OldTextsComeBehindWhatIsNewerAndArePutRight) {
   // One of some hundred runs does; this one does today. After a change of the simulation another
   // may have to be found (simulation_run prints "texts put right").
