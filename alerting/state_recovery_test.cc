@@ -118,7 +118,7 @@ TEST_F(StateRecoveryTest, ACompactedStreamGivesTheSame) {
 
 TEST_F(StateRecoveryTest, OtherDesksOfThePartitionAreLeftAlone) {
   std::string other = "1";
-  while (base::PartitionOf(other, 3) != partition_) other += "1";
+  while (base::PartitionOf(other, 3) != partition_) other += '1';
   StateChangelog theirs(*streams_.OpenChangelog(other), other, nullptr);
   ASSERT_TRUE(theirs.Append(std::vector<store::Change>{{table::kPosts, "theirs", "1"}}).ok());
   Put("a", "1");

@@ -222,7 +222,7 @@ void ModelRun::Run() {
 
 TEST_P(StreamsContractTest, RandomHistoriesAgreeWithTheModel) {
   const char* seeds = std::getenv("KENG_STREAM_MODEL_SEEDS");
-  const int count = seeds == nullptr ? 6 : std::atoi(seeds);
+  const int count = seeds == nullptr ? 6 : static_cast<int>(std::strtol(seeds, nullptr, 10));
   for (int seed = 1; seed <= count && !HasFatalFailure(); ++seed) {
     SCOPED_TRACE(base::StrCat("seed ", seed));
     ModelRun(GetParam().make_place(), configs_, static_cast<uint32_t>(seed)).Run();

@@ -177,7 +177,7 @@ TEST(PathsTest, AgreeOnRandomTexts) {
   OnEachTarget([] {
     std::mt19937 random(42);
     Comparer comparer;
-    for (int i = 0; i < 15000; ++i) {
+    for (int i = 0; i < (KENG_THOROUGH ? 15000 : 3000); ++i) {
       if (!comparer.Agree(RandomText(random))) return;
     }
   });
@@ -196,11 +196,13 @@ TEST(PathsTest, AgreeOnEveryForm) {
   });
 }
 
-// Every code point between letters, at the start and at the end, at two alignments.
+// Every code point between letters, at the start and at the end, at two alignments. Under a
+// sanitizer every 17th of those behind U+3000.
 TEST(PathsTest, AgreeOnEveryCodePoint) {
   OnEachTarget([] {
     Comparer comparer;
     for (uint32_t cp = 1; cp <= 0x10FFFF; ++cp) {
+      if (!KENG_THOROUGH && cp >= 0x3000) cp += 16;
       if (cp >= 0xD800 && cp <= 0xDFFF) continue;
       if (cp >= 0x30000) cp += 0xF;  // unassigned nearly everywhere
       std::string one;

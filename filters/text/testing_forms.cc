@@ -161,8 +161,7 @@ size_t LastVowel(const Letters& letters) {
 std::string Lookalike(const Letter& letter, const std::map<char, const char*>& table) {
   const auto found = table.find(letter.base);
   if (letter.base == 0 || letter.upper || found == table.end()) return ComposeOne(letter);
-  Letter marks = letter;
-  return found->second + Nfd(marks).substr(1);
+  return found->second + Nfd(letter).substr(1);
 }
 
 const std::map<char, const char*>& Cyrillic() {

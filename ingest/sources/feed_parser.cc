@@ -306,7 +306,6 @@ std::string HtmlToText(std::string_view html) {
       const std::string name = LowerName(html.substr(at + (next == '/' ? 2 : 1)));
       at = end + 1;
       if (name == "script" || name == "style") {
-        const std::string close = "</" + name;
         size_t closing = at;
         while (closing < html.size() &&
                LowerName(html.substr(std::min(closing + 2, html.size()))) != name) {

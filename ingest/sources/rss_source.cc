@@ -168,7 +168,7 @@ class RssSource final : public Source {
       intake_->Discard();
       return stored;
     }
-    point_ = next;
+    point_ = std::move(next);
     failures_ = 0;
     Count("read");
     return position;
