@@ -85,7 +85,6 @@ alerting::AlertingOptions AlertingOptionsOf(const Config& config, const Territor
   options.desk = territory.desk();
   options.tick_interval = config.alerts.tick_interval;
   options.settings.rings_per_cell_hour = config.alerts.rings_per_cell_hour_max;
-  if (const char* x = getenv("KENG_X_COMMIT")) options.commit_bytes = strtoull(x, nullptr, 10);
   return options;
 }
 
