@@ -135,6 +135,26 @@ TEST_F(KafkaStreamsTest, WhoHasLostAPartitionCannotCommit) {
   EXPECT_EQ((*b->committed("filters", StreamId::kPosts, 0))->next, 1);
 }
 
+// Others joined, and it was silent until it was put out: leaving does not wait for an answer that
+// nobody gives any more. Many, because it takes a moment between two threads of librdkafka.
+TEST_F(KafkaStreamsTest, AMemberThatWasPutOutCanLeave) {
+  constexpr int kGroups = 16;
+  KafkaOptions options = Topics({{StreamId::kPosts, {.partitions = 1}}});
+  options.consumer_settings = {{"session.timeout.ms", "1000"},
+                               {"heartbeat.interval.ms", "100"},
+                               {"max.poll.interval.ms", "1000"}};
+  const auto a = Open(options), b = Open(options);
+  std::vector<std::unique_ptr<Membership>> silent, others;
+  for (int i = 0; i < kGroups; ++i) {
+    const std::string group = base::StrCat("filters", i);
+    Membership& member = *silent.emplace_back(*a->OpenMembership(group, StreamId::kPosts));
+    WaitUntil("held", [&] { return Tend(member).ok() && member.partitions().size() == 1; });
+    others.push_back(*b->OpenMembership(group, StreamId::kPosts));
+  }
+  absl::SleepFor(absl::Seconds(2));
+  silent.clear();
+}
+
 // Two processes of one name, and what an outage makes of one: the former is told, and may join
 // anew.
 TEST_F(KafkaStreamsTest, AMemberWhoseNameIsTakenIsToldSo) {

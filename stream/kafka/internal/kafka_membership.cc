@@ -1,6 +1,7 @@
 #include "stream/kafka/internal/kafka_membership.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "base/check.h"
@@ -8,6 +9,14 @@
 #include "base/strings.h"
 
 namespace keng::stream {
+
+namespace {
+
+// What is given back at the end is answered by this process's own client, not by the cluster.
+constexpr absl::Duration kLeaveWait = absl::Seconds(5);
+constexpr absl::Duration kLeaveStep = absl::Milliseconds(10);
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<KafkaMembership>> KafkaMembership::Open(const KafkaOptions& options,
                                                                        std::string role,
@@ -53,15 +62,37 @@ absl::StatusOr<std::unique_ptr<KafkaMembership>> KafkaMembership::Open(const Kaf
 KafkaMembership::~KafkaMembership() {
   if (client_ == nullptr) return;
   if (parts_.on_close) parts_.on_close(this);
+  if (queue_ != nullptr) Leave();
   queue_ = nullptr;
-  // Calls OnRebalance() once more when something is held.
   rd_kafka_consumer_close(client_->get());
+}
+
+// Leaves the group and gives back what is held, all of it before the client is closed. A client
+// that closes drops what its own thread has not answered yet when a rebalance was not taken for
+// too long, and rd_kafka_assign() would wait for that answer for ever (librdkafka 2.0.2:
+// rd_kafka_cgrp_terminated() purges the queue of requests).
+void KafkaMembership::Leave() {
+  if (state_ == MemberState::kDraining) (void)Unassign();
+  bool is_held = state_ == MemberState::kConsuming;
+  if (rd_kafka_unsubscribe(client_->get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return;  // put out
+  const absl::Time deadline = absl::Now() + kLeaveWait;
+  while (true) {
+    // In steps: what comes by way of OnRebalance() does not end the call.
+    const Message message(rd_kafka_consume_queue(queue_.get(), is_held ? ToMillis(kLeaveStep) : 0));
+    const std::vector<Event> events = std::exchange(events_, {});
+    for (const Event& event : events) {
+      (void)Unassign();
+      if (event.kind == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) is_held = false;
+    }
+    const bool is_quiet = message == nullptr && events.empty();
+    if (is_quiet && (!is_held || absl::Now() > deadline)) return;
+  }
 }
 
 void KafkaMembership::OnRebalance(rd_kafka_t* handle, rd_kafka_resp_err_t kind,
                                   rd_kafka_topic_partition_list_t* partitions, void* opaque) {
   auto* member = static_cast<KafkaMembership*>(opaque);
-  if (member->queue_ == nullptr) {  // closing: nobody will call Release()
+  if (member->queue_ == nullptr) {  // closing, and it did not come within kLeaveWait
     rd_kafka_assign(handle, nullptr);
     return;
   }

@@ -54,6 +54,7 @@ class KafkaMembership final : public Membership {
   static void OnRebalance(rd_kafka_t* handle, rd_kafka_resp_err_t kind,
                           rd_kafka_topic_partition_list_t* partitions, void* opaque);
   absl::Status Unassign();
+  void Leave();
   bool Forgotten() const;
   void SetState(MemberState state);
 
