@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """keng over brokers that ask who it is: TLS with a password (SCRAM, PLAIN) and TLS with a client's certificate, all by
-`streams.kafka.settings`. What is wrong ends with a clear error in time, and no secret is in anything that keng says.
+`streams.kafka.settings`. What is wrong ends with a clear error in time, and no secret is in anything that keng says. And
+over one that asks who may do what: with the rights that docs/kafka.md gives, and no others, all works.
 
 usage: security_test.py --keng build/release/keng [name of a test ...]
 """
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
+import re
+import shlex
+import subprocess
 import sys
 import time
 import unittest
@@ -15,6 +20,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "testkit"))
+import broker  # noqa: E402
 from broker import KafkaCluster  # noqa: E402
 from keng_line import Line, until  # noqa: E402
 from keng_process import ROOT, Receiver  # noqa: E402
@@ -22,13 +28,19 @@ from keng_process import ROOT, Receiver  # noqa: E402
 WRONG = "wrong-password-QZX"
 # A command that gets nowhere says so within keng's request deadline of 15 s, and some.
 REFUSED_S = 45
+PRINCIPALS = ("ingest", "filter", "alert", "operator", "outside")
+
+
+def documented_rights():
+    """The commands of docs/kafka.md, "ACLs"."""
+    return re.search(r"## ACLs\n.*?```sh\n(.*?)```", (ROOT / "docs/kafka.md").read_text(), re.S)[1]
 
 
 class SecurityTest(unittest.TestCase):
     keng = ""
 
-    def cluster(self, security):
-        kafka = KafkaCluster(security=security)
+    def cluster(self, security, overrides=None):
+        kafka = KafkaCluster(security=security, overrides=overrides)
         self.addCleanup(kafka.close)
         kafka.start()
         return kafka
@@ -117,6 +129,77 @@ cell_channels:
             self.is_refused(self.line(kafka, "mtls.", known), "alert bad certificate|certificate required")
         with self.subTest("a broker that nobody vouches for"):
             self.is_refused(self.line(kafka, "mtls.", {"security.protocol": "ssl"}), "certificate verify failed")
+
+    def run_tools(self, kafka, folder, commands):
+        """Shell commands that say kafka-acls.sh, BROKER:9092 and admin.properties."""
+        tools = folder / "bin"
+        tools.mkdir(exist_ok=True)
+        script = tools / "kafka-acls.sh"
+        script.write_text("#!/bin/sh\nexec " + shlex.join(kafka.java("kafka.admin.AclCommand")) + ' "$@"\n')
+        script.chmod(0o700)
+        (folder / "admin.properties").write_text(f"""security.protocol=SASL_SSL
+ssl.truststore.type=PEM
+ssl.truststore.location={kafka.ca_file}
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="{broker.USER}" \
+  password="{broker.PASSWORD}";
+""")
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands.replace("BROKER:9092", kafka.bootstrap)],
+                              env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}, cwd=folder, timeout=300,
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_rights(self):
+        users = " ".join(f'user_{name}="{broker.PASSWORD}"' for name in (broker.USER, *PRINCIPALS))
+        kafka = self.cluster("sasl_ssl", {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:ANONYMOUS;User:{broker.USER}",  # the brokers among themselves, and the administrator
+            "listener.name.client.plain.sasl.jaas.config":
+                f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"})
+        settings = {"security.protocol": "sasl_ssl", "ssl.ca.location": kafka.ca_file, "sasl.mechanism": "PLAIN",
+                    "sasl.username": "operator", "sasl.password_file": "password"}
+        line = self.line(kafka, "keng.", settings)
+        self.run_tools(kafka, line.folder, documented_rights())
+        line.command("keys", "make")
+        line.command("topics", "create")
+        self.assertEqual(line.command("topics", "check").stdout, "the topics are as they should be\n")
+        plain = line.config.read_text().replace("sources:\n", """sources:
+  - {name: door, type: intake, purpose: test, owner: tests, until: 2099-12-31}
+""")
+        configs = {stage: line.folder / f"{stage}.yaml" for stage in ("alert", "filter", "ingest")}
+        for stage, path in configs.items():
+            path.write_text(plain.replace("sasl.username: operator", f"sasl.username: {stage}"))
+        processes = [line.start(stage, config=path) for stage, path in configs.items()]
+        outside = {key: str(value) for key, value in settings.items()} | {"sasl.username": "outside"}
+        del outside["sasl.password_file"]
+        outside |= {"sasl.password": kafka.password, "acks": "all", "bootstrap.servers": kafka.bootstrap}
+        said = json.loads((line.folder / "posts.ndjson").read_text()) | {"id": "forum:1", "source": "forum:other"}
+        words = [word for pair in outside.items() for word in ("-X", "=".join(pair))]
+        subprocess.run(["kcat", "-P", "-t", "keng.intake", *words],
+                       input=json.dumps(said) + "\n", text=True, check=True, timeout=60)
+        status = line.wait_idle(2, 60)
+        self.assertEqual(status["ingest"]["stored"], 2)
+        until("it rang", lambda: len(line.receiver.alerts()) == 1, 30)
+        # What people do, and the stages take up.
+        line.command("rules", "publish")
+        until("the rules run", lambda: line.command("rules", "status", check="").returncode == 0, 60)
+        line.command("pause")
+        self.assertEqual(json.loads(line.command("forget", "test:1").stdout), {"posts": 1})
+        gone = {"key": "test:1", "value": None}
+        until("forgotten", lambda: any(gone.items() <= row.items() for row in line.tap("texts")), 30)
+        line.wait_idle(2, 60)
+        for process in processes:
+            self.assertEqual(process.events("stage.refused"), [], process.stage)
+        line.stop(*processes)
+        with self.subTest("a right is missing, and comes"):
+            right = "--allow-principal User:alert --operation Read --group keng.inbox.alerting"
+            acls = "kafka-acls.sh --bootstrap-server BROKER:9092 --command-config admin.properties --force"
+            self.run_tools(kafka, line.folder, f"{acls} --remove {right}")
+            one = line.start("alert", "two", configs["alert"])
+            until("said", lambda: "GROUP_AUTHORIZATION_FAILED" in json.dumps(one.events("stage.refused")), 60)
+            self.run_tools(kafka, line.folder, f"{acls} --add {right}")
+            until("holds the desk", lambda: one.events("alerting.taken_over"), 60)
+            line.stop(one)
 
 
 def main():

@@ -71,22 +71,27 @@ double Number(const boost::json::object& object, std::string_view key) {
 
 }  // namespace
 
+bool IsAuthorizationFailure(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+}
+
 absl::Status FromKafka(rd_kafka_resp_err_t error, std::string_view what, std::string_view detail) {
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return absl::OkStatus();
   const std::string message = base::StrCat(
       "kafka: ", what, ": ", detail.empty() ? std::string_view(rd_kafka_err2str(error)) : detail,
       " (", rd_kafka_err2name(error), ")");
+  if (IsAuthorizationFailure(error)) {
+    // An ACL that is mended lets the work go on where it stands.
+    return absl::UnavailableError(base::StrCat(message, "; see the ACLs in docs/kafka.md"));
+  }
   switch (error) {
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
       return absl::NotFoundError(message);
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-      // An ACL that is mended lets the work go on where it stands.
-      return absl::UnavailableError(base::StrCat(message, "; see the ACLs in docs/kafka.md"));
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
     case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:

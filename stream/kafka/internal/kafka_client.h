@@ -23,6 +23,8 @@
 
 namespace keng::stream {
 
+// A right is missing (an ACL).
+bool IsAuthorizationFailure(rd_kafka_resp_err_t error);
 // What librdkafka says, as our kinds of error. `what` begins the message.
 absl::Status FromKafka(rd_kafka_resp_err_t error, std::string_view what,
                        std::string_view detail = {});

@@ -133,6 +133,7 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
       events_.erase(events_.begin());
       rebalances_.Add();
       if (event.kind == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        refusal_ = absl::OkStatus();
         // Nothing is fetched through this client: the readers do that.
         const TopicList none = NewTopicList(0);
         KENG_RETURN_IF_ERROR(FromKafka(rd_kafka_assign(client_->get(), none.get()),
@@ -148,13 +149,13 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
       KENG_RETURN_IF_ERROR(Unassign());
       continue;
     }
-    if (woken_.exchange(false)) return MemberEvent::kNone;
+    if (woken_.exchange(false)) return Nothing();
     // Also without any time to wait: what the group has said is in this queue, and a member that
     // never looks there is put out.
     const absl::Duration left = std::max(deadline - absl::Now(), absl::ZeroDuration());
     const Message message(rd_kafka_consume_queue(queue_.get(), ToMillis(left)));
     if (message == nullptr || message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (left <= absl::ZeroDuration() && events_.empty()) return MemberEvent::kNone;
+      if (left <= absl::ZeroDuration() && events_.empty()) return Nothing();
       continue;
     }
     if (message->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
@@ -165,9 +166,18 @@ absl::StatusOr<MemberEvent> KafkaMembership::Poll(absl::Duration timeout) {
           base::StrCat("kafka: ", parts_.group, ": ", rd_kafka_message_errstr(message.get()));
       return Forgotten() ? absl::CancelledError(reason) : absl::AbortedError(reason);
     }
+    // A right that is missing is said once by librdkafka, and stays away until somebody grants it.
     // Others (a broker that is away, a poll that came late) end by themselves, with a rebalance
     // when it comes to that.
+    if (IsAuthorizationFailure(message->err)) {
+      refusal_ = FromKafka(message->err, base::StrCat("join ", parts_.group));
+    }
   }
+}
+
+absl::StatusOr<MemberEvent> KafkaMembership::Nothing() const {
+  if (!refusal_.ok()) return refusal_;
+  return MemberEvent::kNone;
 }
 
 // A member that was silent for longer than its session forgets its id, and before it joins again

@@ -55,6 +55,7 @@ class KafkaMembership final : public Membership {
                           rd_kafka_topic_partition_list_t* partitions, void* opaque);
   absl::Status Unassign();
   void Leave();
+  absl::StatusOr<MemberEvent> Nothing() const;
   bool Forgotten() const;
   void SetState(MemberState state);
 
@@ -68,6 +69,7 @@ class KafkaMembership final : public Membership {
   // Of the polling thread.
   std::vector<Event> events_;
   std::vector<int> partitions_;
+  absl::Status refusal_;  // why the group takes no member, until it takes one
 
   std::atomic<MemberState> state_{MemberState::kRevoked};
   std::atomic<bool> woken_{false};
