@@ -130,7 +130,7 @@ class Load {
     std::vector<std::string> paths;
     KENG_ASSIGN_OR_RETURN(const std::vector<std::string> names, reader_.List(folder));
     for (const std::string& name : names) {
-      if (name.starts_with(".") || name == "pack.yaml" || name == "overrides.yaml") continue;
+      if (name.starts_with('.') || name == "pack.yaml" || name == "overrides.yaml") continue;
       if (name.ends_with(".yaml") || name.ends_with(".yml"))
         paths.push_back((std::filesystem::path(folder) / name).string());
     }

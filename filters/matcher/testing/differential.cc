@@ -168,7 +168,7 @@ std::string Words(const std::vector<RuleMatch>& matches) {
     for (const HitSpan& span : match.spans)
       StrAppend(&out, " [", span.span.begin, "-", span.span.end, " ", span.phrase, " ",
                 MarksEvidenceName(span.marks), "]");
-    out += ";";
+    out += ';';
   }
   return out;
 }
