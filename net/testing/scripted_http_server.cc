@@ -44,7 +44,7 @@ struct ScriptedHttpServer::State {
     while (true) {
       error_code error;
       auto socket = std::make_shared<Tcp::socket>(context);
-      (void)acceptor.accept(*socket, error);
+      acceptor.accept(*socket, error);
       base::MutexLock lock(mutex);
       if (stopping || error) return;
       ++connections;
@@ -54,7 +54,7 @@ struct ScriptedHttpServer::State {
         base::MutexLock lock(mutex);
         sockets.erase(socket->native_handle());
         error_code ignored;
-        (void)socket->close(ignored);
+        socket->close(ignored);
       });
     }
   }
