@@ -4,12 +4,16 @@
 
 #include "absl/time/clock.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/stable_hash.h"
 #include "base/strings.h"
 #include "stream/kafka/internal/kafka_producer.h"
 
 namespace keng::stream {
 namespace {
+
+// What a commit has in any case, however long the records took.
+constexpr absl::Duration kCommitMin = absl::Seconds(1);
 
 // Written by the delivery callback, on the thread that waits for the transaction.
 struct Batch {
@@ -132,6 +136,7 @@ absl::Status KafkaChangelog::Abort() {
 
 absl::StatusOr<Offset> KafkaChangelog::Produce(const WriteSet& set) {
   rd_kafka_t* const handle = clients_[turn_]->get();
+  const absl::Time deadline = absl::Now() + options_.write_deadline;
   KENG_RETURN_IF_ERROR(Note(rd_kafka_begin_transaction(handle), "begin a batch of the changelog"));
   Batch batch;
   const int64_t now_ms = absl::ToUnixMillis(clock_.Now());
@@ -165,20 +170,23 @@ absl::StatusOr<Offset> KafkaChangelog::Produce(const WriteSet& set) {
   // What is under way ends here, as the commit would have it end; a batch with a hole is not
   // committed.
   if (status.ok()) {
-    rd_kafka_flush(handle, ToMillis(options_.write_deadline));
+    rd_kafka_flush(handle, ToMillis(deadline - absl::Now()));
     if (batch.error == kUnproven) status = FromKafka(kUnproven, "write the changelog");
   }
   if (status.ok()) {
     rd_kafka_error_t* error =
-        rd_kafka_commit_transaction(handle, ToMillis(options_.write_deadline));
+        rd_kafka_commit_transaction(handle, ToMillis(std::max(deadline - absl::Now(), kCommitMin)));
     if (error == nullptr) {
       if (batch.error == RD_KAFKA_RESP_ERR_NO_ERROR && batch.last >= 0) return batch.last + 1;
       return absl::InternalError("kafka: a batch of the changelog was committed without a place");
     }
     status = Note(error, "commit a batch of the changelog");
   }
-  // What became of it is in doubt: undone here, or by the cluster when this id begins anew.
+  // What became of it is in doubt: undone here, or by the cluster when this id begins anew. That
+  // may take as long again, in which nothing rings.
   if (clients_[turn_] != nullptr && shut_out_.ok()) {
+    base::LogWarn("changelog.in_doubt",
+                  {{"owner", owner_}, {"reason", std::string(status.message())}});
     Settle(handle, ToMillis(options_.write_deadline));
     if (absl::Status undone = Abort(); !undone.ok()) {
       if (absl::IsAborted(undone)) return undone;
