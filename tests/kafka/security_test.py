@@ -73,11 +73,14 @@ cell_channels:
             ensure_ascii=False) + "\n")
         return line
 
-    def works(self, line):
-        """From the topics to the alert, with all three stages."""
+    def prepare(self, line):
         line.command("keys", "make")
         line.command("topics", "create")
         self.assertEqual(line.command("topics", "check").stdout, "the topics are as they should be\n")
+
+    def works(self, line):
+        """From the topics to the alert, with all three stages."""
+        self.prepare(line)
         processes = [line.start(stage) for stage in ("alert", "filter", "ingest")]
         status = line.wait_idle(1, 60)
         self.assertEqual(status["ingest"]["stored"], 1)
@@ -160,9 +163,7 @@ sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule require
                     "sasl.username": "operator", "sasl.password_file": "password"}
         line = self.line(kafka, "keng.", settings)
         self.run_tools(kafka, line.folder, documented_rights())
-        line.command("keys", "make")
-        line.command("topics", "create")
-        self.assertEqual(line.command("topics", "check").stdout, "the topics are as they should be\n")
+        self.prepare(line)
         plain = line.config.read_text().replace("sources:\n", """sources:
   - {name: door, type: intake, purpose: test, owner: tests, until: 2099-12-31}
 """)
