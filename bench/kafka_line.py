@@ -9,7 +9,8 @@
 Beside it, in the same run, what producing the same lines costs alone: kcat with the same acks, idempotence and
 compression. Starts and ends one broker and the processes; loopback only.
 
-usage: bench/kafka_line.py [--keng build/release/keng] [--posts 500000] [--warm-up-posts 1000000] [--rates 5000,20000] [--seconds 20] [--warm-up 10]
+usage: bench/kafka_line.py [--keng build/release/keng] [--posts 500000] [--warm-up-posts 1000000] [--rates 5000,20000]
+       [--seconds 20] [--warm-up 10]
 """
 import argparse
 import json
@@ -97,17 +98,20 @@ cell_channels: {{"91": [file]}}
         return sum(float(line.rsplit(" ", 1)[1]) for line in self.metrics(stage).splitlines()
                    if re.match(name + r"[{ ]", line))
 
-    def wait(self, posts, deadline_s):
+    def filtered(self):
+        return self.total("filter", "keng_filters_posts_total")
+
+    def is_folded(self):
+        hits = self.total("filter", "keng_filters_hits_total")
+        return hits <= sum(float(line.rsplit(" ", 1)[1]) for line in self.metrics("alert").splitlines()
+                           if re.match(r'keng_alerting_records_total\{outcome="(opened|joined|duplicate)"', line))
+
+    def wait(self, holds, deadline_s):
         end = time.monotonic() + deadline_s
-        while time.monotonic() < end:
-            if self.total("filter", "keng_filters_posts_total") >= posts:
-                hits = self.total("filter", "keng_filters_hits_total")
-                folded = sum(float(line.rsplit(" ", 1)[1]) for line in self.metrics("alert").splitlines()
-                             if re.match(r'keng_alerting_records_total\{outcome="(opened|joined|duplicate)"', line))
-                if folded >= hits:
-                    return
+        while not holds():
+            if time.monotonic() > end:
+                raise SystemExit(f"not done after {deadline_s} s; see {self.folder}")
             time.sleep(0.02)
-        raise SystemExit(f"not done after {deadline_s} s; see {self.folder}")
 
     def cpu(self):
         used = {stage: cpu_seconds(process.pid) for stage, process in self.processes.items()}
@@ -152,21 +156,21 @@ def produce_alone(args, kafka, lines):
 
 def throughput(args, kafka, work):
     line = Line(args, kafka, "fast", work)
+    lines = args.warm_up_posts + args.posts
     with open(line.posts, "wb") as out:
-        line.make_posts(args.warm_up_posts + args.posts, 0, out)
+        line.make_posts(lines, 0, out)
     for stage in STAGES:
         line.start(stage)
     while not all(line.metrics(stage) for stage in STAGES):
         time.sleep(0.1)
-    line.wait(args.warm_up_posts, 900)
-    done = line.total("filter", "keng_filters_posts_total")
+    line.wait(lambda: line.filtered() >= args.warm_up_posts, 900)
+    done = line.filtered()
     before, begin = line.cpu(), time.monotonic()
-    line.wait(args.warm_up_posts + args.posts, 900)
+    line.wait(lambda: line.filtered() >= lines and line.is_folded(), 900)
     seconds = time.monotonic() - begin
-    posts = args.warm_up_posts + args.posts - done
+    posts = lines - done
     used = line.cpu()
     line.stop()
-    lines = args.warm_up_posts + args.posts
     plain_s, plain_cpu = produce_alone(args, kafka, line.posts)
     return {"posts": round(posts), "posts_per_s": round(posts / seconds), "seconds": round(seconds, 2),
             "cpu_us_per_post": {name: round((value - before.get(name, 0)) * 1e6 / posts, 2)
@@ -197,7 +201,7 @@ def latency(args, kafka, work, rate):
         time.sleep(args.warm_up)
         before, steps = line.buckets(), line.steps()
         writer.join()
-    line.wait(posts, 120)
+    line.wait(lambda: line.filtered() >= posts and line.is_folded(), 120)
     time.sleep(1)
     after = line.buckets()
     result = {"rate": rate, "posts": rate * args.seconds, "alerts": max(after.values()) - max(before.values()),
