@@ -46,9 +46,8 @@ class OneNode(unittest.TestCase):
             kafka.create_topic("posts", partitions=2, config={"retention.ms": 3600000})
             produce(config, "posts", ["a", "b"], partition=1)
             self.assertEqual(consume(config, "posts"), ["a", "b"])
-            group = config | {"auto.offset.reset": "earliest", "session.timeout.ms": "1000"}
-            # At least once: a busy machine puts the reader out of its group before it has committed.
-            self.assertEqual(set(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split()), {"a", "b"})
+            group = config | {"auto.offset.reset": "earliest"}
+            self.assertEqual(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split(), ["a", "b"])
             first = kafka.processes[1].pid
             kafka.kill(1)
             self.assertFalse(pathlib.Path(f"/proc/{first}").exists())
@@ -58,7 +57,7 @@ class OneNode(unittest.TestCase):
             produce(config, "posts", ["c"], partition=1)
             self.assertEqual(consume(config, "posts"), ["a", "b", "c"])
             # The group goes on behind what it has read.
-            self.assertEqual(set(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split()), {"c"})
+            self.assertEqual(kcat(group, "-G", "readers", "-e", "-q", "posts").stdout.split(), ["c"])
             kafka.delete_topic("posts")
             kafka.suspend(1)
             with self.assertRaises(wire.WireError):
@@ -72,7 +71,8 @@ class OneNode(unittest.TestCase):
         with KafkaCluster() as kafka:
             kafka.create_topic("posts", partitions=3)
             self.assertEqual(kafka.groups(), {})
-            settings = [f"bootstrap.servers={kafka.bootstrap}", "group.instance.id=one", "session.timeout.ms=1000"]
+            settings = [f"bootstrap.servers={kafka.bootstrap}", "group.instance.id=one", "session.timeout.ms=1000",
+                        "heartbeat.interval.ms=100"]
             with subprocess.Popen(["kcat", "-G", "readers", *(word for one in settings for word in ("-X", one)), "posts"],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as reader:
                 def held():
