@@ -103,7 +103,7 @@ class Chaos:
             self.line.append(own_lines)
         self.feed(step, [fault for _, fault in faults])
         proofs = []
-        for kind, fault in faults:
+        for kind, fault in sorted(faults, key=lambda one: one[1].shows_in_alerts):
             proof = self.tried(kind, "prove", fault.prove)
             self.tried(kind, "heal", fault.heal)
             if proof:

@@ -7,7 +7,8 @@
     healed(line)  says what shows that it was over again, or ""; raises NotFired
 
 in this order. `hold` is how long it lasts, in seconds; `touches` what two faults at once must not share; `weight` how often
-it is drawn. A new fault is one class and its name in KINDS.
+it is drawn; `shows_in_alerts` that the proof waits for an alert, so that it comes when the other fault of the step is over.
+A new fault is one class and its name in KINDS.
 """
 import contextlib
 import errno
@@ -33,6 +34,7 @@ class Fault:
     weight = 1
     hold = (0.3, 2.0)
     touches = frozenset()
+    shows_in_alerts = False
 
     def __init__(self, **params):
         self.params = params
@@ -80,6 +82,14 @@ class Fault:
             line.check_alive()
             return process.running()
         self.wait(line, f"{process.name} runs", runs)
+
+
+class BringsStory:
+    """A story of its own, so that there is something to deliver."""
+
+    def lines(self, truth):
+        line = truth.ring()
+        return [line] if line else []
 
 
 # --- processes ---
@@ -376,6 +386,24 @@ class NetStallLong(NetStall):
     touches = frozenset({"net", "broker", "groups"})
 
 
+class NetStrand(BringsStory, NetFault):
+    """The connections that are open lose all bytes from here on and never see a FIN; whoever needs one has to give it up and
+    open another. An alert comes all the same."""
+    weight, hold, counter = 2, (0.5, 2.0), "strand"
+    touches = frozenset({"net", "broker", "groups", "process"})
+
+    def inject(self, proxy):
+        proxy.strand()
+
+    def begin(self, line):
+        self.rung = line.rung()
+        super().begin(line)
+
+    def healed(self, line):
+        self.wait(line, "an alert comes over new connections", lambda: line.rung() > self.rung, 60)
+        return "and an alert came over new ones"
+
+
 class NetDrip(NetFault):
     weight, hold, counter = 4, (1.0, 3.0), "drip"
 
@@ -409,8 +437,7 @@ class NetRefuse(NetFault):
 
 # --- receivers ---
 
-class ReceiverFault(Fault):
-    """Brings a story of its own, so that there is something to deliver."""
+class ReceiverFault(BringsStory, Fault):
     touches = frozenset({"receiver"})
 
     @classmethod
@@ -421,15 +448,12 @@ class ReceiverFault(Fault):
     def more(rng):
         return {}
 
-    def lines(self, truth):
-        line = truth.ring()
-        return [line] if line else []
-
 
 class ReceiverFails(ReceiverFault):
     """500, 429, no answer at all, or a good answer that comes late. Shows when an alert comes, so brokers are in reach."""
     weight, hold = 6, (1.0, 3.0)
     touches = frozenset({"receiver", "net", "broker"})
+    shows_in_alerts = True
 
     @staticmethod
     def more(rng):
@@ -644,7 +668,7 @@ KINDS = {
     "rebalance_storm": RebalanceStorm,
     "broker_kill": BrokerKill, "broker_stop": BrokerStop, "leaders_move": LeadersMove,
     "net_reset": NetReset, "net_cut": NetCut, "net_stall": NetStall, "net_stall_long": NetStallLong,
-    "net_drip": NetDrip, "net_delay": NetDelay, "net_refuse": NetRefuse,
+    "net_strand": NetStrand, "net_drip": NetDrip, "net_delay": NetDelay, "net_refuse": NetRefuse,
     "receiver_fails": ReceiverFails, "receiver_kill": ReceiverKill,
     "disk_full": DiskFull, "publish": Publish, "burst": Burst, "torn_line": TornLine,
 }

@@ -14,6 +14,8 @@ refuse()        till clear   new connections answered with RST
 stall()         till clear   pieces of at most PIECE bytes held back, each once
 drip(rate)      till clear   pieces passed no faster than `rate` bytes/s
 delay(seconds)  till clear   pieces passed later than they came; order and throughput stay
+strand()        for good     pieces lost: nothing passes the connections there are any more, no FIN either, as when a
+                             firewall forgot them; new ones are well
 
 Faults that last combine. A fault that met no byte and no connection is not counted, so that a test can prove that what
 it injects has happened. All random numbers come from the seed, the ordinal of the fault and that of the connection.
@@ -61,6 +63,7 @@ class Connection:
         self.up = Direction(client[0], upstream[1])
         self.down = Direction(upstream[0], client[1])
         self.task = None
+        self.stranded = False
 
     def abort(self):
         for writer in self.writers:
@@ -169,6 +172,14 @@ class FaultProxy:
             return len(connections)
         return self.call(all_of_them())
 
+    def strand(self):
+        """Of the connections that there are. Each lasts until its client ends it. Returns how many."""
+        async def all_of_them():
+            for one in self.connections.values():
+                one.stranded = True
+            return len(self.connections)
+        return self.call(all_of_them())
+
     def cut(self, within=64 << 10, times=1):
         """The next `times` connections, old or new, that have passed a random number of bytes below `within` in one
         direction, which is random too."""
@@ -272,6 +283,15 @@ class FaultProxy:
             came, piece = await direction.queue.get()
             if self.stalled or self.latency_s:
                 await self.hold(came)
+            if connection.stranded:
+                if piece not in (END, BROKEN):
+                    self.counters["strand"] += 1
+                elif direction is connection.up:
+                    connection.abort()
+                    return BROKEN
+                else:
+                    return END
+                continue
             try:
                 if piece is BROKEN:
                     raise ConnectionResetError("by the sender")
@@ -315,7 +335,7 @@ class FaultProxy:
 
 def serve_control(proxy, listener):
     """One client at a time: a driver has one connection, and a second one waits."""
-    calls = {"stall": proxy.stall, "refuse": proxy.refuse, "reset": proxy.reset, "clear": proxy.clear,
+    calls = {"stall": proxy.stall, "refuse": proxy.refuse, "reset": proxy.reset, "strand": proxy.strand, "clear": proxy.clear,
              "drip": lambda rate: proxy.drip(int(rate)), "delay": lambda seconds: proxy.delay(float(seconds)),
              "cut": lambda within="65536", times="1": proxy.cut(int(within), int(times)), "stats": lambda: None}
     while True:

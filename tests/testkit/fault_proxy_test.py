@@ -118,6 +118,25 @@ class FaultProxyTest(unittest.TestCase):
         self.proxy.clear()
         self.assertEqual(read_all(connection), (b"held", "end"))
 
+    def test_a_stranded_connection_says_nothing_for_good_and_new_ones_do(self):
+        connection = self.connect()
+        self.talk(connection)
+        self.assertEqual(self.proxy.strand(), 1)
+        self.assertNotIn("strand", self.proxy.fired)
+        connection.sendall(b"lost")
+        self.proxy.wait_fired("strand")
+        self.proxy.clear()
+        self.echo.held[0].shutdown(socket.SHUT_RDWR)  # not seen either
+        connection.settimeout(0.3)
+        with self.assertRaises(TimeoutError):
+            connection.recv(1)
+        self.talk(self.connect())
+        connection.close()
+        end = time.monotonic() + 20
+        while len(self.proxy.connections) > 1 and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertEqual(len(self.proxy.connections), 1)
+
     def test_a_stall_is_bounded(self):
         connection = self.connect(timeout_s=1)
         self.proxy.stall()

@@ -95,6 +95,9 @@ absl::Status KafkaChangelog::Begin(size_t turn) {
            .type = RD_KAFKA_PRODUCER,
            .defaults = {{"compression.codec", "lz4"},
                         {"linger.ms", "0"},
+                        // librdkafka wants it to be no longer than a transaction.
+                        {"socket.timeout.ms",
+                         base::StrCat(ToMillis(std::min(kSocketTimeout, options_.write_deadline)))},
                         {"batch.size", "1000000"},
                         {"queue.buffering.max.messages", "1000000"},
                         {"message.max.bytes", "17825792"}},

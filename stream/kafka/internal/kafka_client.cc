@@ -143,6 +143,7 @@ absl::StatusOr<std::unique_ptr<KafkaClient>> KafkaClient::Make(const KafkaOption
                       {"reconnect.backoff.ms", "50"},
                       {"reconnect.backoff.max.ms", "2000"},
                       {"topic.metadata.refresh.interval.ms", "30000"},
+                      {"socket.timeout.ms", base::StrCat(ToMillis(kSocketTimeout))},
                       {"socket.keepalive.enable", "true"},
                       // Small records must not wait for their acknowledgement.
                       {"socket.nagle.disable", "true"}}));

@@ -17,11 +17,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "stream/kafka/kafka_streams.h"
 
 namespace keng::stream {
+
+// How long a request may go unanswered on a connection before that is given up; librdkafka's own 60
+// s would be the time without alerts when a connection dies without a word.
+constexpr absl::Duration kSocketTimeout = absl::Seconds(10);
 
 // A right is missing (an ACL).
 bool IsAuthorizationFailure(rd_kafka_resp_err_t error);
