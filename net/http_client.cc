@@ -11,14 +11,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 #include <cerrno>
@@ -32,6 +32,8 @@
 #include "base/mutex.h"
 #include "base/strings.h"
 #include "net/decompress.h"
+#include "net/internal/message_io.h"
+#include "net/internal/transport.h"
 
 namespace keng::net {
 namespace {
@@ -84,21 +86,19 @@ Steady::time_point After(absl::Duration delay) {
 
 // One connection and the context on which its owner runs its operations.
 struct Connection {
-  Connection(asio::ssl::context& tls_context, std::string for_key)
-      : key(std::move(for_key)), stream(context, tls_context) {}
-
-  beast::tcp_stream& tcp() { return stream.next_layer(); }
+  explicit Connection(std::string for_key) : key(std::move(for_key)) {}
 
   // Whether the peer has neither closed it nor said anything unasked since it was last used.
   bool IsQuiet() {
     char byte = 0;
-    const ssize_t got = ::recv(tcp().socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t got =
+        ::recv(transport.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
 
   const std::string key;
   asio::io_context context{1};
-  beast::ssl_stream<beast::tcp_stream> stream;  // its TLS part is unused for http://
+  Transport transport{context};
   beast::flat_buffer buffer;
   Steady::time_point idle_since;
 };
@@ -166,48 +166,37 @@ absl::StatusOr<std::vector<Tcp::endpoint>> Resolve(Connection& connection, const
   return endpoints;
 }
 
-asio::awaitable<error_code> Connect(Connection& connection, Exchange& exchange,
-                                    const std::vector<Tcp::endpoint>& endpoints) {
+asio::awaitable<error_code> Connect(Transport& transport, Exchange& exchange,
+                                    const std::vector<Tcp::endpoint>& endpoints,
+                                    asio::ssl::context& tls) {
   error_code error = asio::error::host_unreachable;
   const Steady::time_point deadline =
       std::min(exchange.deadline, After(exchange.request.connect_timeout));
   for (const Tcp::endpoint& endpoint : endpoints) {
-    connection.tcp().expires_at(deadline);
-    co_await connection.tcp().async_connect(endpoint,
-                                            asio::redirect_error(asio::use_awaitable, error));
+    transport.ExpireAt(deadline);
+    error = co_await transport.Connect(endpoint);
     if (!error) break;
   }
   if (error) {
     exchange.result.error = Problem("connect", error);
     co_return error;
   }
-  connection.tcp().socket().set_option(Tcp::no_delay(true));
+  transport.socket().set_option(Tcp::no_delay(true));
   if (exchange.target.tls) {
-    const std::string& host = exchange.target.host;
-    error_code not_an_address;
-    asio::ip::make_address(host, not_an_address);
-    if (not_an_address) {
-      SSL_set_tlsext_host_name(connection.stream.native_handle(), host.c_str());
-    }
-    connection.stream.set_verify_callback(asio::ssl::host_name_verification(host));
-    co_await connection.stream.async_handshake(asio::ssl::stream_base::client,
-                                               asio::redirect_error(asio::use_awaitable, error));
+    error = co_await transport.HandshakeAsClient(tls, exchange.target.host);
     if (error) exchange.result.error = Problem("tls", error);
   }
   co_return error;
 }
 
 // Reads the body up to the cap. Leaves what was read in `raw`.
-template <typename Stream>
-asio::awaitable<absl::Status> ReadBody(Stream& stream, beast::flat_buffer& buffer,
+asio::awaitable<absl::Status> ReadBody(Transport& transport, beast::flat_buffer& buffer,
                                        ResponseParser& parser, size_t bytes_max, std::string& raw) {
   std::array<char, 16 * 1024> chunk;
   while (!parser.is_done()) {
     parser.get().body().data = chunk.data();
     parser.get().body().size = chunk.size();
-    error_code error;
-    co_await http::async_read(stream, buffer, parser,
-                              asio::redirect_error(asio::use_awaitable, error));
+    const error_code error = co_await ReadMessage(transport, buffer, parser, MessagePart::kWhole);
     raw.append(chunk.data(), chunk.size() - parser.get().body().size);
     if (raw.size() > bytes_max) {
       co_return absl::ResourceExhaustedError(
@@ -244,13 +233,11 @@ void Decode(const HttpRequest& request, std::string raw, HttpResult& result) {
   }
 }
 
-template <typename Stream>
-asio::awaitable<void> Talk(Stream& stream, Connection& connection, Exchange& exchange) {
+asio::awaitable<void> Talk(Connection& connection, Exchange& exchange) {
   HttpResult& result = exchange.result;
-  error_code error;
-  connection.tcp().expires_at(exchange.deadline);
-  http::request_serializer<http::string_body> serializer(exchange.message);
-  co_await http::async_write(stream, serializer, asio::redirect_error(asio::use_awaitable, error));
+  Transport& transport = connection.transport;
+  transport.ExpireAt(exchange.deadline);
+  error_code error = co_await WriteMessage(transport, exchange.message, MessagePart::kWhole);
   if (error) {
     // What the kernel did not take the peer cannot have; an unfinished request cannot be acted on.
     result.error = Problem("write", error);
@@ -262,8 +249,7 @@ asio::awaitable<void> Talk(Stream& stream, Connection& connection, Exchange& exc
     parser.emplace();
     parser->header_limit(kHeaderBytesMax);
     parser->body_limit(boost::none);
-    co_await http::async_read_header(stream, connection.buffer, *parser,
-                                     asio::redirect_error(asio::use_awaitable, error));
+    error = co_await ReadMessage(transport, connection.buffer, *parser, MessagePart::kHeader);
     if (error) {
       result.error = Problem("read answer", error);
       co_return;
@@ -275,7 +261,7 @@ asio::awaitable<void> Talk(Stream& stream, Connection& connection, Exchange& exc
     result.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
   std::string raw;
-  result.body_status = co_await ReadBody(stream, connection.buffer, *parser,
+  result.body_status = co_await ReadBody(transport, connection.buffer, *parser,
                                          exchange.request.response_bytes_max, raw);
   if (!result.body_status.ok()) {
     result.body = std::move(raw);
@@ -347,7 +333,7 @@ struct HttpClient::State {
     base::MutexLock lock(mutex);
     if (freshness == Freshness::kKeptOrNew) taken.connection = TakeKept(key);
     taken.kept = taken.connection != nullptr;
-    if (!taken.kept) taken.connection = std::make_shared<Connection>(tls, key);
+    if (!taken.kept) taken.connection = std::make_shared<Connection>(key);
     active.insert(taken.connection);
     (taken.kept ? reused : opened).Add();
     return taken;
@@ -390,15 +376,11 @@ void HttpClient::State::TryConnection(const Taken& taken, Exchange& exchange) {
       co_return;
     }
     if (!taken.kept) {
-      const error_code error = co_await Connect(connection, exchange, endpoints);
+      const error_code error = co_await Connect(connection.transport, exchange, endpoints, tls);
       if (error) co_return;
     }
-    if (exchange.target.tls) {
-      co_await Talk(connection.stream, connection, exchange);
-    } else {
-      co_await Talk(connection.tcp(), connection, exchange);
-    }
-    connection.tcp().expires_never();
+    co_await Talk(connection, exchange);
+    connection.transport.ExpireNever();
   };
   connection.context.restart();
   std::string thrown;
@@ -536,10 +518,7 @@ void HttpClient::Stop() {
   base::MutexLock lock(state_->mutex);
   state_->idle.clear();
   for (const std::shared_ptr<Connection>& connection : state_->active) {
-    asio::post(connection->context, [connection] {
-      error_code ignored;
-      connection->tcp().socket().close(ignored);
-    });
+    asio::post(connection->context, [connection] { connection->transport.Close(); });
   }
 }
 

@@ -18,7 +18,7 @@
 //
 // No URL ever stands in an error: the URLs of chat services are secrets.
 //
-// Tests: net/http_client_test.cc against net/testing/scripted_http_server.h.
+// Tests: net/http_client_test.cc against net/testing/scripted_http_server.h; net/tls_test.cc.
 
 #include <cstddef>
 #include <cstdint>

@@ -9,7 +9,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -19,10 +18,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <boost/url/decode_view.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/parse_query.hpp>
@@ -39,6 +40,8 @@
 #include "base/keyed_hash.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "net/internal/message_io.h"
+#include "net/internal/transport.h"
 
 namespace keng::net {
 
@@ -52,9 +55,6 @@ using base::StrCat;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
-// One stream for both: Beast's operations on each are long to compile.
-using PlainStream = beast::basic_stream<asio::generic::stream_protocol>;
-using TlsStream = beast::ssl_stream<PlainStream>;
 
 constexpr size_t kUnixPathMax = 107;  // sun_path, its zero byte left out
 constexpr int kRequestsPerConnection = 10'000;
@@ -84,13 +84,8 @@ bool IsLoopback(const std::string& address) {
   return !error && parsed.is_loopback();
 }
 
-// The least that a stream needs to be closed from outside.
-void CloseSocket(PlainStream& stream) { stream.close(); }
-void CloseSocket(TlsStream& stream) { stream.next_layer().close(); }
-
-void Expire(PlainStream& stream, absl::Duration after) { stream.expires_after(Nanoseconds(after)); }
-void Expire(TlsStream& stream, absl::Duration after) {
-  stream.next_layer().expires_after(Nanoseconds(after));
+void Expire(Transport& transport, absl::Duration after) {
+  transport.ExpireAt(std::chrono::steady_clock::now() + Nanoseconds(after));
 }
 
 }  // namespace
@@ -300,11 +295,7 @@ class Server final : public HttpServer {
       }
       error_code ignored;
       const std::string peer = socket.remote_endpoint(ignored).address().to_string(ignored);
-      if (tls == nullptr) {
-        asio::co_spawn(io_, Serve(PlainStream(std::move(socket)), token, peer), asio::detached);
-      } else {
-        asio::co_spawn(io_, ServeTls(std::move(socket), tls, token, peer), asio::detached);
-      }
+      asio::co_spawn(io_, Begin(Transport(std::move(socket)), tls, token, peer), asio::detached);
     }
   }
 
@@ -318,8 +309,8 @@ class Server final : public HttpServer {
         co_await PauseAccepting();
         continue;
       }
-      const std::string peer = "unix";
-      asio::co_spawn(io_, Serve(PlainStream(std::move(socket)), token, peer), asio::detached);
+      asio::co_spawn(io_, Begin(Transport(std::move(socket)), nullptr, token, "unix"),
+                     asio::detached);
     }
   }
 
@@ -331,71 +322,67 @@ class Server final : public HttpServer {
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
 
-  asio::awaitable<void> ServeTls(Tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
-                                 std::string token, std::string peer) {
-    TlsStream stream(std::move(socket), *tls);
-    Expire(stream, options_.header_timeout);
-    error_code error;
-    co_await stream.async_handshake(asio::ssl::stream_base::server,
-                                    asio::redirect_error(use_awaitable, error));
-    if (error) co_return;
-    co_await Serve(std::move(stream), token, peer);
+  asio::awaitable<void> Begin(Transport transport, std::shared_ptr<asio::ssl::context> tls,
+                              std::string token, std::string peer) {
+    if (tls != nullptr) {
+      Expire(transport, options_.header_timeout);
+      const error_code error = co_await transport.HandshakeAsServer(*tls);
+      if (error) co_return;
+    }
+    co_await Serve(transport, token, peer);
   }
 
-  template <typename Stream>
-  asio::awaitable<void> Serve(Stream stream, std::string token, std::string peer) {
+  asio::awaitable<void> Serve(Transport& transport, const std::string& token,
+                              const std::string& peer) {
     if (stopping_) co_return;
     if (connections_.size() >= static_cast<size_t>(options_.connections_max)) {
       refused_connections_.Add();
-      Expire(stream, options_.body_timeout);
+      Expire(transport, options_.body_timeout);
       const ServerResponse full = ServerResponse::Text(503, "too many connections\n");
-      co_await Answer(stream, full, http::verb::get, 11, false);
-      CloseSocket(stream);
+      co_await Answer(transport, full, http::verb::get, 11, false);
+      transport.Close();
       co_return;
     }
     Connection connection;
-    connection.close = [&stream] { CloseSocket(stream); };
+    connection.close = [&transport] { transport.Close(); };
     connections_.insert(&connection);
     connections_gauge_.Set(static_cast<double>(connections_.size()));
     beast::flat_buffer buffer(options_.header_bytes_max + (size_t{64} << 10));
     for (int served = 0; served < kRequestsPerConnection && !stopping_; ++served) {
-      const bool go_on = co_await ServeOne(stream, buffer, connection, token, peer);
+      const bool go_on = co_await ServeOne(transport, buffer, connection, token, peer);
       connection.busy = false;
       if (!go_on) break;
     }
-    CloseSocket(stream);
+    transport.Close();
     connections_.erase(&connection);
     connections_gauge_.Set(static_cast<double>(connections_.size()));
   }
 
   // Returns whether the connection may be kept.
-  template <typename Stream>
-  asio::awaitable<bool> ServeOne(Stream& stream, beast::flat_buffer& buffer, Connection& connection,
-                                 const std::string& token, const std::string& peer) {
+  asio::awaitable<bool> ServeOne(Transport& transport, beast::flat_buffer& buffer,
+                                 Connection& connection, const std::string& token,
+                                 const std::string& peer) {
     error_code error;
     if (buffer.size() == 0) {
-      Expire(stream, options_.idle_timeout);
-      auto space = buffer.prepare(4096);
-      const size_t got =
-          co_await stream.async_read_some(space, asio::redirect_error(use_awaitable, error));
+      Expire(transport, options_.idle_timeout);
+      const size_t got = co_await transport.ReadSome(buffer.prepare(4096), error);
       if (error) co_return false;
       buffer.commit(got);
     }
     connection.busy = true;
-    Expire(stream, options_.header_timeout);
+    Expire(transport, options_.header_timeout);
     http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<uint32_t>(options_.header_bytes_max));
     parser.body_limit(boost::none);
-    co_await http::async_read_header(stream, buffer, parser,
-                                     asio::redirect_error(use_awaitable, error));
+    error = co_await ReadMessage(transport, buffer, parser, MessagePart::kHeader);
     if (error) {
       refused_header_.Add();
       if (error == http::error::header_limit || error == http::error::buffer_overflow) {
         const ServerResponse large = ServerResponse::Text(431, "the header is too large\n");
-        co_await Answer(stream, large, http::verb::get, 11, false);
+        co_await Answer(transport, large, http::verb::get, 11, false);
       } else if (error != http::error::end_of_stream && error != beast::error::timeout) {
         const ServerResponse broken = ServerResponse::Text(400, "not an HTTP request\n");
-        co_await Answer(stream, broken, http::verb::get, 11, false);
+        co_await Answer(transport, broken, http::verb::get, 11, false);
       }
       co_return false;
     }
@@ -405,29 +392,29 @@ class Server final : public HttpServer {
     const unsigned version = parser.get().version();
     if (refusal.status != 200) {
       // The body was not read, so the next request cannot be found.
-      co_await Answer(stream, refusal, verb, version, false);
+      co_await Answer(transport, refusal, verb, version, false);
       co_return false;
     }
     const HttpRoute& route = *Find(request.method, request.path);
-    Expire(stream, options_.body_timeout);
+    Expire(transport, options_.body_timeout);
     const auto declared = parser.content_length();
     if (declared && *declared > route.body_bytes_max) {
       refused_body_.Add();
       const ServerResponse large = TooLarge(route);
-      co_await Answer(stream, large, verb, version, false);
+      co_await Answer(transport, large, verb, version, false);
       co_return false;
     }
     parser.body_limit(route.body_bytes_max);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-      http::response<http::empty_body> go_on(http::status::continue_, version);
-      co_await http::async_write(stream, go_on, asio::redirect_error(use_awaitable, error));
+      const http::response<http::string_body> go_on(http::status::continue_, version);
+      error = co_await WriteMessage(transport, go_on, MessagePart::kHeader);
       if (error) co_return false;
     }
-    co_await http::async_read(stream, buffer, parser, asio::redirect_error(use_awaitable, error));
+    error = co_await ReadMessage(transport, buffer, parser, MessagePart::kWhole);
     if (error == http::error::body_limit) {
       refused_body_.Add();
       const ServerResponse large = TooLarge(route);
-      co_await Answer(stream, large, verb, version, false);
+      co_await Answer(transport, large, verb, version, false);
       co_return false;
     }
     if (error) co_return false;
@@ -435,16 +422,12 @@ class Server final : public HttpServer {
     request.body = std::move(parser.get().body());
     request.peer = peer;
     // A handler may take long: the connection's timer is off meanwhile.
-    if constexpr (std::is_same_v<Stream, TlsStream>) {
-      stream.next_layer().expires_never();
-    } else {
-      stream.expires_never();
-    }
+    transport.ExpireNever();
     const ServerResponse response =
         co_await asio::co_spawn(pool_, Handle(route, request), use_awaitable);
-    Expire(stream, options_.body_timeout);
+    Expire(transport, options_.body_timeout);
     const bool kept = keep && !stopping_;
-    co_return co_await Answer(stream, response, verb, version, kept) && kept;
+    co_return co_await Answer(transport, response, verb, version, kept) && kept;
   }
 
   static ServerResponse TooLarge(const HttpRoute& route) {
@@ -507,9 +490,8 @@ class Server final : public HttpServer {
     co_return ServerResponse::Text(500, "this is a defect; the log of the server says more\n");
   }
 
-  template <typename Stream>
-  asio::awaitable<bool> Answer(Stream& stream, const ServerResponse& response, http::verb verb,
-                               unsigned version, bool keep) {
+  asio::awaitable<bool> Answer(Transport& transport, const ServerResponse& response,
+                               http::verb verb, unsigned version, bool keep) {
     http::response<http::string_body> message;
     message.result(static_cast<unsigned>(response.status));
     message.version(version);
@@ -519,18 +501,11 @@ class Server final : public HttpServer {
     message.keep_alive(keep);
     message.body() = response.body;
     message.prepare_payload();
-    if (verb == http::verb::head) message.body().clear();
     const int status_class = std::clamp(response.status / 100, 1, 5);
     answers_[status_class].Add();
-    error_code error;
-    if (verb == http::verb::head) {
-      // The header of a GET without its body.
-      http::response_serializer<http::string_body> serializer(message);
-      co_await http::async_write_header(stream, serializer,
-                                        asio::redirect_error(use_awaitable, error));
-    } else {
-      co_await http::async_write(stream, message, asio::redirect_error(use_awaitable, error));
-    }
+    // HEAD: the header of a GET without its body.
+    const auto part = verb == http::verb::head ? MessagePart::kHeader : MessagePart::kWhole;
+    const error_code error = co_await WriteMessage(transport, message, part);
     co_return !error;
   }
 

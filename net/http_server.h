@@ -15,7 +15,7 @@
 // Limits (each counted when it is reached): connections, header bytes and time, body bytes a route,
 // idle time, requests a connection.
 //
-// Tests: net/http_server_test.cc, over real sockets on loopback.
+// Tests: net/http_server_test.cc and, with TLS, net/tls_test.cc, over real sockets on loopback.
 
 #include <cstddef>
 #include <functional>
