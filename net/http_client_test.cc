@@ -54,6 +54,26 @@ TEST(HttpClientTest, PostsTheBodyAndReadsTheAnswer) {
   EXPECT_EQ(seen.Header("user-agent"), "keng/0.1");
 }
 
+TEST(HttpClientTest, TakesBodiesOfEveryLength) {
+  ScriptedHttpServer server;
+  const auto client = MakeClient();
+  const auto answer = [&](std::string raw) {
+    server.Then({.action = Action::kRaw, .body = std::move(raw)});
+    return client->Send(Get(server.url()));
+  };
+  const HttpResult until_the_end = answer("HTTP/1.1 200 OK\r\n\r\nas long as it comes");
+  EXPECT_EQ(until_the_end.body, "as long as it comes");
+  EXPECT_TRUE(until_the_end.body_status.ok()) << until_the_end.body_status;
+  const HttpResult chunked = answer(
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nin \r\n6\r\npieces\r\n0\r\n\r\n");
+  EXPECT_EQ(chunked.body, "in pieces");
+  EXPECT_TRUE(chunked.body_status.ok()) << chunked.body_status;
+  const HttpResult short_of = answer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+  EXPECT_EQ(short_of.body_status.code(), absl::StatusCode::kDataLoss);
+  const HttpResult no_answer = answer("");
+  EXPECT_NE(no_answer.outcome, HttpOutcome::kAnswered);
+}
+
 TEST(HttpClientTest, KeepsConnectionsAndReplacesThoseThatThePeerClosed) {
   ScriptedHttpServer server;
   const auto client = MakeClient();

@@ -295,7 +295,7 @@ class Server final : public HttpServer {
       }
       error_code ignored;
       const std::string peer = socket.remote_endpoint(ignored).address().to_string(ignored);
-      asio::co_spawn(io_, Begin(Transport(std::move(socket)), tls, token, peer), asio::detached);
+      asio::co_spawn(io_, Serve(Transport(std::move(socket)), tls, token, peer), asio::detached);
     }
   }
 
@@ -309,7 +309,7 @@ class Server final : public HttpServer {
         co_await PauseAccepting();
         continue;
       }
-      asio::co_spawn(io_, Begin(Transport(std::move(socket)), nullptr, token, "unix"),
+      asio::co_spawn(io_, Serve(Transport(std::move(socket)), nullptr, token, "unix"),
                      asio::detached);
     }
   }
@@ -322,24 +322,17 @@ class Server final : public HttpServer {
     co_await timer.async_wait(asio::redirect_error(use_awaitable, ignored));
   }
 
-  asio::awaitable<void> Begin(Transport transport, std::shared_ptr<asio::ssl::context> tls,
+  // One connection, from its first byte.
+  asio::awaitable<void> Serve(Transport transport, std::shared_ptr<asio::ssl::context> tls,
                               std::string token, std::string peer) {
-    if (tls != nullptr) {
-      Expire(transport, options_.header_timeout);
-      const error_code error = co_await transport.HandshakeAsServer(*tls);
-      if (error) co_return;
-    }
-    co_await Serve(transport, token, peer);
-  }
-
-  asio::awaitable<void> Serve(Transport& transport, const std::string& token,
-                              const std::string& peer) {
     if (stopping_) co_return;
     if (connections_.size() >= static_cast<size_t>(options_.connections_max)) {
       refused_connections_.Add();
-      Expire(transport, options_.body_timeout);
-      const ServerResponse full = ServerResponse::Text(503, "too many connections\n");
-      co_await Answer(transport, full, http::verb::get, 11, false);
+      if (tls == nullptr) {
+        Expire(transport, options_.body_timeout);
+        const ServerResponse full = ServerResponse::Text(503, "too many connections\n");
+        co_await Answer(transport, full, http::verb::get, 11, false);
+      }
       transport.Close();
       co_return;
     }
@@ -347,8 +340,13 @@ class Server final : public HttpServer {
     connection.close = [&transport] { transport.Close(); };
     connections_.insert(&connection);
     connections_gauge_.Set(static_cast<double>(connections_.size()));
+    error_code error;
+    if (tls != nullptr) {
+      Expire(transport, options_.header_timeout);
+      error = co_await transport.HandshakeAsServer(*tls);
+    }
     beast::flat_buffer buffer(options_.header_bytes_max + (size_t{64} << 10));
-    for (int served = 0; served < kRequestsPerConnection && !stopping_; ++served) {
+    for (int served = 0; !error && served < kRequestsPerConnection && !stopping_; ++served) {
       const bool go_on = co_await ServeOne(transport, buffer, connection, token, peer);
       connection.busy = false;
       if (!go_on) break;
@@ -427,7 +425,9 @@ class Server final : public HttpServer {
         co_await asio::co_spawn(pool_, Handle(route, request), use_awaitable);
     Expire(transport, options_.body_timeout);
     const bool kept = keep && !stopping_;
-    co_return co_await Answer(transport, response, verb, version, kept) && kept;
+    const bool is_sent = co_await Answer(transport, response, verb, version, kept);
+    if (!is_sent) co_return false;
+    co_return kept;
   }
 
   static ServerResponse TooLarge(const HttpRoute& route) {

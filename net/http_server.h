@@ -86,13 +86,14 @@ struct HttpListen {
 struct HttpServerOptions {
   std::string name = "http";  // label of the metrics and logs
   std::vector<HttpListen> listen;
-  int connections_max = 256;  // one more is answered 503 and closed
+  int connections_max = 256;  // one more is answered 503, or with TLS nothing, and closed
   int handler_threads = 2;
   size_t header_bytes_max = 16 << 10;
-  absl::Duration header_timeout = absl::Seconds(30);  // from the first byte to the last header
-  absl::Duration body_timeout = absl::Seconds(60);    // for the body, and for writing the answer
-  absl::Duration idle_timeout = absl::Seconds(60);    // between requests
-  base::Metrics* metrics = nullptr;                   // must outlive the server
+  // From the first byte to the last header, and as long again for a TLS handshake before it.
+  absl::Duration header_timeout = absl::Seconds(30);
+  absl::Duration body_timeout = absl::Seconds(60);  // for the body, and for writing the answer
+  absl::Duration idle_timeout = absl::Seconds(60);  // between requests
+  base::Metrics* metrics = nullptr;                 // must outlive the server
 };
 
 // Thread-safe.

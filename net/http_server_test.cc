@@ -111,6 +111,21 @@ HttpRoute Hello(HttpRoute::Access access = HttpRoute::Access::kListener) {
           .access = access};
 }
 
+TEST_F(HttpServerTest, ServesRequestsThatComeAtOnceAndInChunks) {
+  Start({}, {Echo(), Hello()});
+  RawClient client(server_->port());
+  client.Send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\ntwo\r\n4\r\n too\r\n0\r\n\r\n"
+      "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string all = client.Read();
+  const size_t one = all.find("[one||]"), two = all.find("[two too||]"), three = all.find("hello");
+  EXPECT_LT(one, two) << all;
+  EXPECT_LT(two, three) << all;
+  EXPECT_NE(three, std::string::npos) << all;
+}
+
 TEST_F(HttpServerTest, ServesSeveralRequestsOnOneConnection) {
   Start({}, {Echo(), Hello()});
   RawClient client(server_->port());

@@ -11,8 +11,14 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
 #include <cstdio>
 #include <memory>
+#include <thread>
 
 #include "base/temporary_folder.h"
 #include "net/http_client.h"
@@ -21,6 +27,7 @@
 namespace keng::net {
 namespace {
 
+namespace asio = boost::asio;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
@@ -135,20 +142,81 @@ TEST_F(TlsTest, WhoSpeaksNoTlsGetsNoAnswer) {
   EXPECT_EQ(Client(identity.certificate_file)->Send(Echo("x")).status, 200) << "others do";
 }
 
+// Who opens a connection and says nothing.
+class Silent {
+ public:
+  explicit Silent(int port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    const timeval limit = {.tv_sec = 20, .tv_usec = 0};
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Silent() { close(socket_); }
+  Silent(const Silent&) = delete;
+  Silent& operator=(const Silent&) = delete;
+  // Within 20 s.
+  bool IsEnded() const {
+    char byte = 0;
+    return recv(socket_, &byte, 1, 0) == 0;
+  }
+
+ private:
+  const int socket_;
+};
+
 TEST_F(TlsTest, ASilentHandshakeIsEnded) {
   const Identity identity(folder_.path(), "IP:127.0.0.1");
   Start(identity, {.header_timeout = absl::Milliseconds(200)});
-  const int silent = socket(AF_INET, SOCK_STREAM, 0);
-  const timeval limit = {.tv_sec = 20, .tv_usec = 0};
-  setsockopt(silent, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(server_->port()));
-  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-  ASSERT_EQ(connect(silent, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  char byte = 0;
-  EXPECT_EQ(recv(silent, &byte, 1, 0), 0) << "the end, not the 20 s of this test";
-  close(silent);
+  EXPECT_TRUE(Silent(server_->port()).IsEnded());
+}
+
+TEST_F(TlsTest, ASilentHandshakeCountsAsAConnectionAndEndsWithTheServer) {
+  const Identity identity(folder_.path(), "IP:127.0.0.1");
+  base::Metrics metrics;
+  Start(identity, {.connections_max = 1, .header_timeout = absl::Hours(1), .metrics = &metrics});
+  const Silent first(server_->port());
+  const Silent second(server_->port());
+  EXPECT_TRUE(second.IsEnded()) << "over the bound";
+  EXPECT_THAT(metrics.Expose(), HasSubstr("reason=\"connections\",server=\"http\"} 1\n"));
+  const absl::Status stopped = server_->Stop(absl::Seconds(20));
+  EXPECT_TRUE(stopped.ok()) << stopped;
+  EXPECT_TRUE(first.IsEnded());
+}
+
+// Anybody on the way can end a connection: what was not ended by the peer itself is cut short.
+TEST_F(TlsTest, ABodyThatEndsWithTheConnectionIsEndedByThePeer) {
+  const Identity identity(folder_.path(), "IP:127.0.0.1");
+  for (const bool is_ended : {true, false}) {
+    asio::io_context context;
+    asio::ip::tcp::acceptor acceptor(
+        context, asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    std::thread answering([&] {
+      asio::ssl::context tls(asio::ssl::context::tls_server);
+      tls.use_certificate_chain_file(identity.certificate_file);
+      tls.use_private_key_file(identity.key_file, asio::ssl::context::pem);
+      asio::ssl::stream<asio::ip::tcp::socket> stream(context, tls);
+      acceptor.accept(stream.next_layer());
+      stream.handshake(asio::ssl::stream_base::server);
+      char request[4096];
+      stream.read_some(asio::buffer(request));
+      asio::write(stream, asio::buffer(std::string_view("HTTP/1.1 200 OK\r\n\r\nabc")));
+      boost::system::error_code ignored;
+      if (is_ended) stream.shutdown(ignored);
+      stream.next_layer().close(ignored);
+    });
+    const HttpResult result =
+        Client(identity.certificate_file)
+            ->Send({.url = "https://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) +
+                           "/"});
+    answering.join();
+    EXPECT_EQ(result.status, 200) << result.error;
+    EXPECT_EQ(result.body, "abc");
+    EXPECT_EQ(result.body_status.code(),
+              is_ended ? absl::StatusCode::kOk : absl::StatusCode::kDataLoss);
+  }
 }
 
 TEST_F(TlsTest, AServerWithoutItsFilesSaysWhich) {

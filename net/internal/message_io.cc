@@ -18,6 +18,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t kReadMax = 64 << 10;
+constexpr size_t kJoinedMax = 64 << 10;
 
 template <bool kIsRequest>
 bool Has(const http::basic_parser<kIsRequest>& parser, MessagePart part) {
@@ -61,10 +62,14 @@ asio::awaitable<error_code> WriteMessage(
     MessagePart part) {
   std::ostringstream header;
   header << message.base();
-  // In one piece: one record of TLS and one segment, where they hold it.
   std::string bytes = std::move(header).str();
-  if (part == MessagePart::kWhole) bytes += message.body();
-  const error_code error = co_await transport.Write(asio::buffer(bytes));
+  const std::string& body = message.body();
+  // A small body goes in one piece with its header: one segment, and one record of TLS.
+  const bool is_joined = body.size() <= kJoinedMax;
+  if (part == MessagePart::kWhole && is_joined) bytes += body;
+  error_code error = co_await transport.Write(asio::buffer(bytes));
+  if (part == MessagePart::kHeader || is_joined || error) co_return error;
+  error = co_await transport.Write(asio::buffer(body));
   co_return error;
 }
 

@@ -11,8 +11,9 @@
 
 namespace keng::net {
 
-// Here and where this is used each co_await is a statement or an initialiser of its own: as a part
-// of a larger expression GCC 12 compiled one so that it was resumed for ever.
+// Here and where this is used a co_await is all of the right side of its statement: among others of
+// the kind `a += co_await ...`, `f(co_await ...)` and `co_return !co_await ...`, GCC 12 compiled
+// one so that it was resumed for ever.
 
 namespace asio = boost::asio;
 using asio::use_awaitable;
@@ -35,6 +36,9 @@ Transport::Transport(Transport&&) noexcept = default;
 
 Transport::Awaitable<Transport::ErrorCode> Transport::Connect(const Protocol::endpoint& endpoint) {
   ErrorCode error;
+  // One that was tried before may be of another family.
+  if (streams_->plain.socket().is_open()) streams_->plain.socket().close(error);
+  error = {};
   co_await streams_->plain.async_connect(endpoint, asio::redirect_error(use_awaitable, error));
   co_return error;
 }
@@ -52,6 +56,7 @@ Transport::Awaitable<Transport::ErrorCode> Transport::HandshakeAsClient(asio::ss
   ErrorCode not_an_address;
   asio::ip::make_address(host, not_an_address);
   if (not_an_address) SSL_set_tlsext_host_name(streams_->tls->native_handle(), host.c_str());
+  streams_->tls->set_verify_mode(asio::ssl::verify_peer);
   streams_->tls->set_verify_callback(asio::ssl::host_name_verification(host));
   const ErrorCode error = co_await Handshake(asio::ssl::stream_base::client);
   co_return error;

@@ -33,6 +33,7 @@ class Transport {
   ~Transport();
   Transport(Transport&&) noexcept;
 
+  // May be called again after an error, with another endpoint.
   Awaitable<ErrorCode> Connect(const Protocol::endpoint& endpoint);
 
   // All bytes are TLS's from here on, also when the handshake fails. `context` outlives this. As a
@@ -41,7 +42,9 @@ class Transport {
   Awaitable<ErrorCode> HandshakeAsClient(boost::asio::ssl::context& context,
                                          const std::string& host);
 
-  // How many bytes have come, at least one without an error; eof when the peer has ended.
+  // How many bytes have come, at least one without an error; eof when the peer has ended. With TLS
+  // that is the end which the peer has signed: a connection that merely ends is ssl::error::
+  // stream_truncated, since anybody on the way can do that.
   Awaitable<size_t> ReadSome(boost::asio::mutable_buffer space, ErrorCode& error);
   // All of it.
   Awaitable<ErrorCode> Write(boost::asio::const_buffer bytes);
