@@ -73,18 +73,13 @@ absl::Status AlertingWorker::OpenReaders() {
   const int partition = options_.partition;
   KENG_ASSIGN_OR_RETURN(inbox_,
                         streams_.OpenReader(options_.inbox_reader, StreamId::kInbox, {partition}));
-  const stream::Offset next = fold_->next_offset();
-  if (next > 0) {
-    KENG_RETURN_IF_ERROR(inbox_->Seek(partition, next));
-  } else {
+  stream::Offset next = fold_->next_offset();
+  if (next == 0) {
     // No store, or a new one: the fold begins with the oldest record kept, whatever was committed
     // before.
-    for (const stream::PartitionStats& stats : streams_.partition_stats()) {
-      if (stats.stream == StreamId::kInbox && stats.partition == partition) {
-        KENG_RETURN_IF_ERROR(inbox_->Seek(partition, stats.begin));
-      }
-    }
+    KENG_ASSIGN_OR_RETURN(next, streams_.Begin(StreamId::kInbox, partition));
   }
+  KENG_RETURN_IF_ERROR(inbox_->Seek(partition, next));
   KENG_ASSIGN_OR_RETURN(texts_,
                         TextKeeper::Open(options_.texts_reader, streams_, store_, metrics_));
   return absl::OkStatus();

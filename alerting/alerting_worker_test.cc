@@ -93,6 +93,29 @@ TEST_F(AlertingWorkerTest, EveryRecordHasOneCountedOutcome) {
   EXPECT_EQ(sum, InboxEnd());
 }
 
+// Where it would begin instead, at the position that was committed, hits before it would be
+// missing.
+TEST_F(AlertingWorkerTest, ANewStoreDoesNotBeginWhereNobodyKnowsTheBeginning) {
+  Write(MakeHit("p1"));
+  Drain();
+  worker_.reset();
+  store_.reset();
+  std::filesystem::remove_all(path());
+  store_ = testing::OpenStore(path(), clock_);
+  streams_.HideBegin();
+  const auto open = [&] {
+    return AlertingWorker::Open({.desk = "91", .settings = settings_}, streams_, *store_, clock_,
+                                nullptr);
+  };
+  EXPECT_EQ(open().status().code(), absl::StatusCode::kUnavailable);
+  streams_.ShowBegin();
+  auto worker = open();
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  worker_ = *std::move(worker);
+  Drain();
+  EXPECT_EQ(Outcomes("opened"), 1);
+}
+
 TEST_F(AlertingWorkerTest, AnAlertFindsItsText) {
   stream::WriteSet set;
   AddText(set, "p1", "ngập lút bánh");

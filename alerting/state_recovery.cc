@@ -77,13 +77,6 @@ absl::StatusOr<bool> HasIncidents(const store::Store& store) {
   return has;
 }
 
-int64_t BeginOf(const stream::Streams& streams, int partition) {
-  for (const stream::PartitionStats& stats : streams.partition_stats()) {
-    if (stats.stream == StreamId::kState && stats.partition == partition) return stats.begin;
-  }
-  return 0;
-}
-
 // Empties the store unless its tail will do.
 absl::StatusOr<RecoveryWay> Prepare(stream::Streams& streams, store::Store& store,
                                     const RecoveryOptions& options, const base::Clock& clock) {
@@ -94,8 +87,9 @@ absl::StatusOr<RecoveryWay> Prepare(stream::Streams& streams, store::Store& stor
         ": the stream was lost or made anew. Move the store's folder away to go on with what the "
         "stream and the inbox have"));
   }
-  const RecoveryWay way =
-      DecideRecovery(position, BeginOf(streams, options.partition), clock.Now());
+  KENG_ASSIGN_OR_RETURN(const stream::Offset begin,
+                        streams.Begin(StreamId::kState, options.partition));
+  const RecoveryWay way = DecideRecovery(position, begin, clock.Now());
   if (way == RecoveryWay::kTail) return way;
   if (!position) {
     KENG_ASSIGN_OR_RETURN(const bool has_incidents, HasIncidents(store));

@@ -175,6 +175,13 @@ TEST_F(StateRecoveryTest, WhatItCannotDoItSays) {
                                     clock_, nullptr);
     EXPECT_TRUE(absl::IsFailedPrecondition(wrong.status())) << wrong.status();
   }
+  {
+    // Taken for 0 it would make a store that retention has passed go on with a tail of rows.
+    const auto store = Open("begin unknown");
+    streams_.HideBegin();
+    EXPECT_TRUE(absl::IsUnavailable(Recover(*store).status()));
+    streams_.ShowBegin();
+  }
   stream::WriteSet set;
   set.Append(StreamId::kState, StateKey("91", table::kPosts, "odd"), "\x77");
   ASSERT_TRUE(streams_.Write(set).ok());

@@ -67,15 +67,13 @@ absl::Status TextKeeper::OpenReader() {
   for (int p = 0; p < streams_.partitions(StreamId::kTexts); ++p) {
     KENG_ASSIGN_OR_RETURN(const std::optional<std::string> read,
                           store_.Get(table::kTextsRead, ReadKey(p)));
+    stream::Offset next = 0;
     if (read.has_value()) {
-      KENG_RETURN_IF_ERROR(reader_->Seek(p, static_cast<stream::Offset>(ReadBig(*read))));
-      continue;
+      next = static_cast<stream::Offset>(ReadBig(*read));
+    } else {
+      KENG_ASSIGN_OR_RETURN(next, streams_.Begin(StreamId::kTexts, p));
     }
-    for (const stream::PartitionStats& stats : streams_.partition_stats()) {
-      if (stats.stream == StreamId::kTexts && stats.partition == p) {
-        KENG_RETURN_IF_ERROR(reader_->Seek(p, stats.begin));
-      }
-    }
+    KENG_RETURN_IF_ERROR(reader_->Seek(p, next));
   }
   return absl::OkStatus();
 }

@@ -372,11 +372,13 @@ absl::Status IngestStage::CatchUp() {
   KENG_ASSIGN_OR_RETURN(const std::unique_ptr<stream::Reader> tap,
                         parts_.streams.OpenTap(StreamId::kPosts));
   const auto newest_max = static_cast<int64_t>(options_.recent_ids_max);
-  for (const stream::PartitionStats& stats : parts_.streams.partition_stats()) {
-    if (stats.stream != StreamId::kPosts) continue;
-    const stream::Offset from = std::max(
-        {stats.begin, stats.end - newest_max, read_to_.try_emplace(stats.partition).first->second});
-    KENG_RETURN_IF_ERROR(tap->Seek(stats.partition, from));
+  for (int partition = 0; partition < parts_.streams.partitions(StreamId::kPosts); ++partition) {
+    KENG_ASSIGN_OR_RETURN(const stream::Offset begin,
+                          parts_.streams.Begin(StreamId::kPosts, partition));
+    KENG_ASSIGN_OR_RETURN(const stream::Offset end,
+                          parts_.streams.End(StreamId::kPosts, partition));
+    stream::Offset& read_to = read_to_[partition];
+    KENG_RETURN_IF_ERROR(tap->Seek(partition, std::max({begin, end - newest_max, read_to})));
   }
   const absl::Status learned = LearnPosts(*tap);
   for (auto& [partition, offset] : read_to_) offset = std::max(offset, tap->position(partition));

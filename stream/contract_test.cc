@@ -436,6 +436,8 @@ TEST_P(StreamsContractTest, WhoSeesARecordSeesWhatWasWrittenWithIt) {
 TEST_P(StreamsContractTest, RetentionByTimeNeverPassesARegisteredReader) {
   Open();
   if (!capabilities().trims) GTEST_SKIP() << "Capabilities: no trims";
+  EXPECT_EQ(*streams().Begin(StreamId::kInbox, 0), 0);
+  EXPECT_TRUE(absl::IsNotFound(streams().Begin(StreamId::kInbox, 99).status()));
   auto reader = OpenReader("slow", StreamId::kInbox);
   for (int i = 0; i < 10; ++i) {
     Append(StreamId::kInbox, "desk", base::StrCat(i));
@@ -450,6 +452,7 @@ TEST_P(StreamsContractTest, RetentionByTimeNeverPassesARegisteredReader) {
   Commit("slow", StreamId::kInbox, 0, 8);
   ASSERT_TRUE(streams().Maintain().ok());
   EXPECT_EQ(Contents(StreamId::kInbox).front(), "0/5 desk=5") << "not younger than its retention";
+  EXPECT_EQ(*streams().Begin(StreamId::kInbox, 0), 5);
   EXPECT_EQ(ReadAll(*reader).front(), "0/5 desk=5") << "a reader behind it begins at what is kept";
   reader = nullptr;
   Commit("slow", StreamId::kInbox, 0, 5);

@@ -257,6 +257,8 @@ class Streams {
   // none or a tombstone. FailedPrecondition: the stream is not indexed. Capabilities::lookup.
   virtual absl::StatusOr<std::optional<std::string>> Lookup(StreamId stream,
                                                             std::string_view key) = 0;
+  // The oldest record kept.
+  virtual absl::StatusOr<Offset> Begin(StreamId stream, int partition) = 0;
   // One past the last record.
   virtual absl::StatusOr<Offset> End(StreamId stream, int partition) = 0;
 

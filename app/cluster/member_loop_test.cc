@@ -131,6 +131,7 @@ class FakeStreams final : public stream::Streams {
   absl::StatusOr<std::optional<std::string>> Lookup(stream::StreamId, std::string_view) override {
     return None();
   }
+  absl::StatusOr<stream::Offset> Begin(stream::StreamId, int) override { return None(); }
   absl::StatusOr<stream::Offset> End(stream::StreamId, int) override { return None(); }
   absl::Status Maintain() override { return None(); }
   absl::Status Sync() override { return None(); }

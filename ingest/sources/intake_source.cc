@@ -115,11 +115,11 @@ absl::StatusOr<std::unique_ptr<Source>> MakeIntakeSource(stream::Streams& stream
                         DecodeOffsets(intake->resume_point(), static_cast<size_t>(partitions)));
   KENG_ASSIGN_OR_RETURN(std::unique_ptr<stream::Reader> reader,
                         streams.OpenReader(kReader, StreamId::kIntake));
-  for (const stream::PartitionStats& stats : streams.partition_stats()) {
-    if (stats.stream != StreamId::kIntake) continue;
-    Offset& offset = next[static_cast<size_t>(stats.partition)];
-    offset = std::max(offset, stats.begin);
-    KENG_RETURN_IF_ERROR(reader->Seek(stats.partition, offset));
+  for (int partition = 0; partition < partitions; ++partition) {
+    Offset& offset = next[static_cast<size_t>(partition)];
+    KENG_ASSIGN_OR_RETURN(const Offset begin, streams.Begin(StreamId::kIntake, partition));
+    offset = std::max(offset, begin);
+    KENG_RETURN_IF_ERROR(reader->Seek(partition, offset));
   }
   return std::make_unique<IntakeSource>(streams, std::move(intake), std::move(reader),
                                         std::move(next));

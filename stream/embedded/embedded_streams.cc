@@ -91,6 +91,7 @@ class EmbeddedStreams final : public Streams {
   absl::StatusOr<std::optional<Committed>> committed(std::string_view name, StreamId stream,
                                                      int partition) override;
   absl::StatusOr<std::optional<std::string>> Lookup(StreamId stream, std::string_view key) override;
+  absl::StatusOr<Offset> Begin(StreamId stream, int partition) override;
   absl::StatusOr<Offset> End(StreamId stream, int partition) override;
   absl::Status Maintain() override;
   absl::Status Sync() override;
@@ -382,6 +383,12 @@ absl::StatusOr<std::optional<std::string>> EmbeddedStreams::Lookup(StreamId stre
     return std::string(record.value);
   }
   return std::nullopt;
+}
+
+absl::StatusOr<Offset> EmbeddedStreams::Begin(StreamId stream, int partition) {
+  const Partition* found = table_.Find(stream, partition);
+  if (found == nullptr) return absl::NotFoundError("no such partition");
+  return found->state().begin;
 }
 
 absl::StatusOr<Offset> EmbeddedStreams::End(StreamId stream, int partition) {

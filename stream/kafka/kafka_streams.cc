@@ -82,6 +82,7 @@ class KafkaStreams final : public Streams {
     if (!configs_.contains(stream)) return absl::NotFoundError("no such stream");
     return absl::FailedPreconditionError("a topic has no index");
   }
+  absl::StatusOr<Offset> Begin(StreamId stream, int partition) override;
   absl::StatusOr<Offset> End(StreamId stream, int partition) override;
   absl::StatusOr<std::unique_ptr<Membership>> OpenMembership(std::string_view name,
                                                              StreamId stream) override;
@@ -556,6 +557,14 @@ absl::StatusOr<std::optional<Committed>> KafkaStreams::committed(std::string_vie
   const auto found = positions.find(partition);
   if (found == positions.end()) return std::nullopt;
   return found->second;
+}
+
+absl::StatusOr<Offset> KafkaStreams::Begin(StreamId stream, int partition) {
+  if (partition < 0 || partition >= partitions(stream))
+    return absl::NotFoundError("no such partition");
+  KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
+                        admin_->BoundsOf(TopicName(options_, stream), partition));
+  return bounds.begin;
 }
 
 absl::StatusOr<Offset> KafkaStreams::End(StreamId stream, int partition) {

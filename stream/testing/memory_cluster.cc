@@ -218,6 +218,9 @@ class MemoryCluster::ClusterStreams final : public Streams {
                                                     std::string_view key) override {
     return base_.Lookup(stream, key);
   }
+  absl::StatusOr<Offset> Begin(StreamId stream, int partition) override {
+    return base_.Begin(stream, partition);
+  }
   absl::StatusOr<Offset> End(StreamId stream, int partition) override {
     return base_.End(stream, partition);
   }

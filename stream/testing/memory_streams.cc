@@ -439,6 +439,24 @@ absl::StatusOr<std::optional<std::string>> MemoryStreams::Lookup(StreamId stream
   return std::nullopt;
 }
 
+void MemoryStreams::HideBegin() {
+  base::MutexLock lock(mutex_);
+  begin_is_hidden_ = true;
+}
+
+void MemoryStreams::ShowBegin() {
+  base::MutexLock lock(mutex_);
+  begin_is_hidden_ = false;
+}
+
+absl::StatusOr<Offset> MemoryStreams::Begin(StreamId stream, int partition) {
+  base::MutexLock lock(mutex_);
+  if (begin_is_hidden_) return absl::UnavailableError("HideBegin");
+  const auto it = logs_.find({stream, partition});
+  if (it == logs_.end()) return absl::NotFoundError("no such partition");
+  return it->second.begin;
+}
+
 absl::StatusOr<Offset> MemoryStreams::End(StreamId stream, int partition) {
   base::MutexLock lock(mutex_);
   const auto it = logs_.find({stream, partition});

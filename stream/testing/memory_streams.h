@@ -46,6 +46,9 @@ class MemoryStreams final : public Streams {
   // While corked, Read() sees nothing new (a broker that does not deliver).
   void Cork();
   void Uncork();
+  // While hidden, Begin() cannot be told (no broker answers).
+  void HideBegin();
+  void ShowBegin();
 
   Capabilities capabilities() const override {
     return {.atomic_write = true,
@@ -64,6 +67,7 @@ class MemoryStreams final : public Streams {
   absl::StatusOr<std::optional<Committed>> committed(std::string_view name, StreamId stream,
                                                      int partition) override;
   absl::StatusOr<std::optional<std::string>> Lookup(StreamId stream, std::string_view key) override;
+  absl::StatusOr<Offset> Begin(StreamId stream, int partition) override;
   absl::StatusOr<Offset> End(StreamId stream, int partition) override;
   absl::StatusOr<std::unique_ptr<Changelog>> OpenChangelog(std::string_view owner) override;
   absl::Status Maintain() override;
@@ -113,6 +117,7 @@ class MemoryStreams final : public Streams {
   int failed_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status fail_status_ ABSL_GUARDED_BY(mutex_);
   bool corked_ ABSL_GUARDED_BY(mutex_) = false;
+  bool begin_is_hidden_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, int64_t> owners_ ABSL_GUARDED_BY(mutex_);  // how often each was opened
   int fail_appends_ ABSL_GUARDED_BY(mutex_) = 0;
   int appends_failed_ ABSL_GUARDED_BY(mutex_) = 0;

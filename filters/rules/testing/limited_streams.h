@@ -59,6 +59,9 @@ class LimitedStreams final : public stream::Streams {
     if (ability_ != StreamAbility::kAll) return absl::UnimplementedError("no look-up here");
     return memory_.Lookup(stream, key);
   }
+  absl::StatusOr<stream::Offset> Begin(stream::StreamId stream, int partition) override {
+    return memory_.Begin(stream, partition);
+  }
   absl::StatusOr<stream::Offset> End(stream::StreamId stream, int partition) override {
     return memory_.End(stream, partition);
   }
