@@ -95,9 +95,6 @@ absl::Status KafkaChangelog::Begin(size_t turn) {
            .type = RD_KAFKA_PRODUCER,
            .defaults = {{"compression.codec", "lz4"},
                         {"linger.ms", "0"},
-                        // librdkafka wants it to be no longer than a transaction.
-                        {"socket.timeout.ms",
-                         base::StrCat(ToMillis(std::min(kSocketTimeout, options_.write_deadline)))},
                         {"batch.size", "1000000"},
                         {"queue.buffering.max.messages", "1000000"},
                         {"message.max.bytes", "17825792"}},
@@ -105,7 +102,10 @@ absl::Status KafkaChangelog::Begin(size_t turn) {
                      {"enable.idempotence", "true"},
                      {"transaction.timeout.ms",
                       base::StrCat(2 * ToMillis(options_.write_deadline))},
-                     {"message.timeout.ms", base::StrCat(ToMillis(options_.write_deadline))}},
+                     {"message.timeout.ms", base::StrCat(ToMillis(options_.write_deadline))},
+                     // librdkafka refuses one that is longer than a transaction.
+                     {"socket.timeout.ms",
+                      base::StrCat(ToMillis(std::min(kSocketTimeout, options_.write_deadline)))}},
            .on_delivery = &OnDelivery},
           metrics_));
   const absl::Status begun =

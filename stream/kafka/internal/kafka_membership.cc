@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/time/clock.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -15,6 +16,21 @@ namespace {
 // What is given back at the end is answered by this process's own client, not by the cluster.
 constexpr absl::Duration kLeaveWait = absl::Seconds(5);
 constexpr absl::Duration kLeaveStep = absl::Milliseconds(10);
+
+constexpr int64_t kSessionMillis = 10'000;
+constexpr int64_t kGraceMillis = 5'000;
+
+// The broker answers SyncGroup when the leader of the group has spoken or its session has ended.
+// librdkafka waits for the session and 3 s, but not beyond the socket's time-out.
+std::string SocketTimeout(const KafkaOptions& options) {
+  int64_t session = kSessionMillis;
+  for (const KafkaSettings* settings : {&options.settings, &options.consumer_settings}) {
+    const auto found = settings->find("session.timeout.ms");
+    if (found == settings->end()) continue;
+    (void)absl::SimpleAtoi(found->second, &session);  // what is no number, librdkafka refuses
+  }
+  return base::StrCat(std::max<int64_t>(ToMillis(kSocketTimeout), session + kGraceMillis));
+}
 
 }  // namespace
 
@@ -39,17 +55,19 @@ absl::StatusOr<std::unique_ptr<KafkaMembership>> KafkaMembership::Open(const Kaf
     member->rebalances_ = metrics->counter("keng_kafka_rebalances_total",
                                            "Times that partitions were given or taken", labels);
   }
-  KENG_ASSIGN_OR_RETURN(member->client_,
-                        KafkaClient::Make(options,
-                                          {.role = base::StrCat("member.", role),
-                                           .type = RD_KAFKA_CONSUMER,
-                                           .defaults = {{"session.timeout.ms", "10000"},
-                                                        {"heartbeat.interval.ms", "1000"},
-                                                        {"max.poll.interval.ms", "60000"}},
-                                           .fixed = std::move(fixed),
-                                           .on_rebalance = &KafkaMembership::OnRebalance,
-                                           .rebalance_opaque = member.get()},
-                                          metrics));
+  KENG_ASSIGN_OR_RETURN(
+      member->client_,
+      KafkaClient::Make(options,
+                        {.role = base::StrCat("member.", role),
+                         .type = RD_KAFKA_CONSUMER,
+                         .defaults = {{"session.timeout.ms", base::StrCat(kSessionMillis)},
+                                      {"socket.timeout.ms", SocketTimeout(options)},
+                                      {"heartbeat.interval.ms", "1000"},
+                                      {"max.poll.interval.ms", "60000"}},
+                         .fixed = std::move(fixed),
+                         .on_rebalance = &KafkaMembership::OnRebalance,
+                         .rebalance_opaque = member.get()},
+                        metrics));
   member->queue_.reset(rd_kafka_queue_get_consumer(member->client_->get()));
   const TopicList topics = NewTopicList(1);
   rd_kafka_topic_partition_list_add(topics.get(), member->parts_.topic.c_str(),
