@@ -85,10 +85,12 @@ class Fault:
 
 
 class BringsStory:
-    """A story of its own, so that there is something to deliver."""
+    """A story of its own, so that there is something to deliver. `story` is the id of its post; None when all stories have
+    been told."""
 
     def lines(self, truth):
         line = truth.ring()
+        self.story = json.loads(line[1])["id"] if line else None
         return [line] if line else []
 
 
@@ -388,20 +390,22 @@ class NetStallLong(NetStall):
 
 class NetStrand(BringsStory, NetFault):
     """The connections that are open lose all bytes from here on and never see a FIN; whoever needs one has to give it up and
-    open another. An alert comes all the same."""
+    open another. A story that comes then rings all the same, before librdkafka's own 60 s would have passed."""
     weight, hold, counter = 2, (0.5, 2.0), "strand"
-    touches = frozenset({"net", "broker", "groups", "process"})
+    touches = frozenset({"net", "broker", "groups", "process", "receiver"})
+
+    @classmethod
+    def draw(cls, rng):
+        return {"node": 0}
 
     def inject(self, proxy):
         proxy.strand()
 
-    def begin(self, line):
-        self.rung = line.rung()
-        super().begin(line)
-
     def healed(self, line):
-        self.wait(line, "an alert comes over new connections", lambda: line.rung() > self.rung, 60)
-        return "and an alert came over new ones"
+        if self.story is None:
+            return ""
+        self.wait(line, f"the alert of {self.story}, over new connections", lambda: line.has_rung(self.story), 50)
+        return "and its story rang over new ones"
 
 
 class NetDrip(NetFault):

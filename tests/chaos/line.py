@@ -333,9 +333,10 @@ class Line:
                     if (PREFIX + "inbox", 0) in partitions and name in self.processes]
         return self.processes[self.wait("somebody owns the inbox", holds, deadline_s)[0]]
 
-    def rung(self):
-        """How many alerts the receivers have, each counted once a channel."""
-        return sum(len({alert["id"] for alert in receiver.alerts()}) for receiver in self.receivers.values())
+    def has_rung(self, post):
+        """Whether all receivers have an alert of the incident that this post opened."""
+        return all(any((alert["data"]["post"] or {}).get("id") == post for alert in receiver.alerts())
+                   for receiver in self.receivers.values())
 
     def check_alive(self):
         """Starts again whoever ended by himself, as a supervisor would. That is a crash, unless the process gave up

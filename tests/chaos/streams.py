@@ -1,12 +1,10 @@
 """What stands in the streams, read with kcat, so that nothing of keng is in between."""
 import collections
 import json
-import subprocess
 
+import kcat
 from keng_process import Failure
 from line import POSTS_PARTITIONS, PREFIX
-
-READ_S = 300
 
 
 class Record(collections.namedtuple("Record", "partition offset key value")):
@@ -16,12 +14,12 @@ class Record(collections.namedtuple("Record", "partition offset key value")):
 
 def read(line, stream):
     """All records that are there, in the order of each partition."""
-    done = subprocess.run(
-        ["kcat", "-C", "-E", "-b", line.cluster.bootstrap, "-t", PREFIX + stream, "-o", "beginning", "-e", "-q",
-         "-X", "check.crcs=true", "-f", "%p %o %K %S\n%k%s"], capture_output=True, timeout=READ_S)
-    if done.returncode != 0:
-        raise Failure(f"kcat could not read {stream}: {done.stderr.decode()[-1000:]}")
-    records, data, at = [], done.stdout, 0
+    try:
+        data = kcat.run(line.cluster.client_config() | {"check.crcs": "true"}, "-C", "-t", PREFIX + stream, "-o", "beginning",
+                        "-e", "-q", "-f", "%p %o %K %S\n%k%s")
+    except kcat.KcatFailure as failure:
+        raise Failure(str(failure)) from None
+    records, at = [], 0
     while at < len(data):
         head = data.index(b"\n", at)
         partition, offset, key_size, size = map(int, data[at:head].split())

@@ -14,8 +14,8 @@ refuse()        till clear   new connections answered with RST
 stall()         till clear   pieces of at most PIECE bytes held back, each once
 drip(rate)      till clear   pieces passed no faster than `rate` bytes/s
 delay(seconds)  till clear   pieces passed later than they came; order and throughput stay
-strand()        for good     pieces lost: nothing passes the connections there are any more, no FIN either, as when a
-                             firewall forgot them; new ones are well
+strand()        for good     connections that lost bytes: nothing passes those that there are any more, no FIN either, as
+                             when a firewall forgot them; new ones are well
 
 Faults that last combine. A fault that met no byte and no connection is not counted, so that a test can prove that what
 it injects has happened. All random numbers come from the seed, the ordinal of the fault and that of the connection.
@@ -63,7 +63,7 @@ class Connection:
         self.up = Direction(client[0], upstream[1])
         self.down = Direction(upstream[0], client[1])
         self.task = None
-        self.stranded = False
+        self.stranded, self.has_lost = False, False
 
     def abort(self):
         for writer in self.writers:
@@ -281,17 +281,15 @@ class FaultProxy:
     async def write(self, connection, direction, bytes_name):
         while True:
             came, piece = await direction.queue.get()
-            if self.stalled or self.latency_s:
+            if not connection.stranded and (self.stalled or self.latency_s):
                 await self.hold(came)
             if connection.stranded:
                 if piece not in (END, BROKEN):
-                    self.counters["strand"] += 1
-                elif direction is connection.up:
+                    self.lose(connection)
+                    continue
+                if direction is connection.up:
                     connection.abort()
-                    return BROKEN
-                else:
-                    return END
-                continue
+                return END
             try:
                 if piece is BROKEN:
                     raise ConnectionResetError("by the sender")
@@ -302,6 +300,11 @@ class FaultProxy:
             except OSError:
                 connection.abort()
                 return BROKEN
+
+    def lose(self, connection):
+        if not connection.has_lost:
+            self.counters["strand"] += 1
+            connection.has_lost = True
 
     async def pass_on(self, connection, direction, piece, bytes_name):
         if direction.cut_after is not None and self.cuts_left:

@@ -125,7 +125,11 @@ class FaultProxyTest(unittest.TestCase):
         self.assertNotIn("strand", self.proxy.fired)
         connection.sendall(b"lost")
         self.proxy.wait_fired("strand")
+        self.proxy.stall()  # shows in nothing that is lost
+        connection.sendall(b"too")
+        time.sleep(0.1)
         self.proxy.clear()
+        self.assertEqual((self.proxy.fired["strand"], self.proxy.fired.get("stall")), (1, None))
         self.echo.held[0].shutdown(socket.SHUT_RDWR)  # not seen either
         connection.settimeout(0.3)
         with self.assertRaises(TimeoutError):
