@@ -11,7 +11,6 @@ import json
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "testkit"))
 sys.path.insert(0, str(HERE.parent / "crash"))
+import kcat  # noqa: E402
 import report_text  # noqa: E402
 import stories  # noqa: E402
 import wire  # noqa: E402
@@ -32,13 +32,6 @@ PACK = ROOT / "tests/crash/pack"
 # Kafka gives a silent member's partitions to the others after the session timeout: 10 s by keng's own setting.
 TAKEOVER_S = 30
 IDLE_S = 90
-
-
-def kcat(kafka, *words, data=b""):
-    done = subprocess.run(["kcat", "-E", "-b", kafka.bootstrap, *words], input=data, capture_output=True, timeout=60)
-    if done.returncode != 0:
-        raise AssertionError(f"kcat {words} ended with {done.returncode}: {done.stderr.decode()}")
-    return done.stdout
 
 
 class Feeder:
@@ -363,8 +356,9 @@ cell_channels:
                  for n, text in enumerate([f"ngập lút bánh ở {name}, An Giang", "trời đẹp quá", "mai ăn gì"])]
         broken = ['{"id": "cut', "[]", '{"id": "forum:9"}']
         topic = f"{line.prefix}intake"
-        kcat(self.kafka, "-P", "-t", topic, data="".join(one + "\n" for one in posts + broken).encode())
-        kcat(self.kafka, "-P", "-t", topic, "-Z", "-K", ":", data=b"forum:7:\n")
+        config = self.kafka.client_config()
+        kcat.run(config, "-P", "-t", topic, data="".join(one + "\n" for one in posts + broken).encode())
+        kcat.run(config, "-P", "-t", topic, "-Z", "-K", ":", data=b"forum:7:\n")
         status = line.wait_idle(7, IDLE_S)
         self.assertEqual(status["ingest"], {"lines": 7, "stored": 3, "expanded": 0, "duplicate": 0, "dropped": 4})
         dead = [json.loads(row) for row in line.command("dead", "list", "--format", "json").stdout.splitlines()]
@@ -430,8 +424,8 @@ rules:
         good = [record["value"] for record in line.tap("control") if record["key"] == "rules/current"][-1]
         bad = good | {"version": "broken", "id": "broken", "chunks": 1, "bytes": 7}
         self.assertNotEqual(good, bad)
-        kcat(self.kafka, "-P", "-t", topic, "-K", "\t", data=b"rules/chunk/broken/broken/0\tgarbage\n")
-        kcat(self.kafka, "-P", "-t", topic, "-K", "\t", data=b"rules/current\t" + json.dumps(bad).encode() + b"\n")
+        for record in (b"rules/chunk/broken/broken/0\tgarbage\n", b"rules/current\t" + json.dumps(bad).encode() + b"\n"):
+            kcat.run(self.kafka.client_config(), "-P", "-t", topic, "-K", "\t", data=record)
         until("it shows", lambda: all(row.get("trouble") for row in self.rules_status(line)[2]), 30)
         exit_status, current, rows = self.rules_status(line)
         self.assertEqual((exit_status, current["current"]), (1, "broken"))

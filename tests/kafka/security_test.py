@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "testkit"))
 import broker  # noqa: E402
+import kcat  # noqa: E402
 from broker import KafkaCluster  # noqa: E402
 from keng_line import Line, until  # noqa: E402
 from keng_process import ROOT, Receiver  # noqa: E402
@@ -175,9 +176,7 @@ sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule require
         del outside["sasl.password_file"]
         outside |= {"sasl.password": kafka.password, "acks": "all", "bootstrap.servers": kafka.bootstrap}
         said = json.loads((line.folder / "posts.ndjson").read_text()) | {"id": "forum:1", "source": "forum:other"}
-        words = [word for pair in outside.items() for word in ("-X", "=".join(pair))]
-        subprocess.run(["kcat", "-P", "-t", "keng.intake", *words],
-                       input=json.dumps(said) + "\n", text=True, check=True, timeout=60)
+        kcat.run(outside, "-P", "-t", "keng.intake", data=json.dumps(said).encode() + b"\n")
         status = line.wait_idle(2, 60)
         self.assertEqual(status["ingest"]["stored"], 2)
         until("it rang", lambda: len(line.receiver.alerts()) == 1, 30)
