@@ -14,7 +14,8 @@ namespace {
 TEST(Differential, TheMatchersAgreeOnRandomRules) {
   std::mt19937 random(20261125);
   int loaded = 0, matches = 0, texts = 0;
-  for (int i = 0; i < 400; ++i) {
+  const int count = KENG_THOROUGH ? 400 : 150;
+  for (int i = 0; i < count; ++i) {
     std::string bytes(400 + random() % 400, '\0');
     for (char& c : bytes) c = static_cast<char>(random());
     const testing::Differential result = testing::CompareMatchers(bytes);
@@ -24,7 +25,7 @@ TEST(Differential, TheMatchersAgreeOnRandomRules) {
     texts += result.texts;
   }
   // The comparison means something: most files load, and rules both match and do not.
-  EXPECT_GT(loaded, 300);
+  EXPECT_GT(loaded, count * 3 / 4);
   EXPECT_GT(matches, texts / 4);
   EXPECT_LT(matches, texts * 3);
 }
