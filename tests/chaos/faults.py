@@ -390,7 +390,8 @@ class NetStallLong(NetStall):
 
 class NetStrand(BringsStory, NetFault):
     """The connections that are open lose all bytes from here on and never see a FIN; whoever needs one has to give it up and
-    open another. A story that comes then rings all the same, before librdkafka's own 60 s would have passed."""
+    open another. A story that comes then rings all the same; with librdkafka's own 60 s for each, of which three or so wait
+    for one another, it would take minutes."""
     weight, hold, counter = 2, (0.5, 2.0), "strand"
     touches = frozenset({"net", "broker", "groups", "process", "receiver"})
 
@@ -404,7 +405,7 @@ class NetStrand(BringsStory, NetFault):
     def healed(self, line):
         if self.story is None:
             return ""
-        self.wait(line, f"the alert of {self.story}, over new connections", lambda: line.has_rung(self.story), 50)
+        self.wait(line, f"the alert of {self.story}, over new connections", lambda: line.has_rung(self.story), 90)
         return "and its story rang over new ones"
 
 
