@@ -389,15 +389,15 @@ class NetStallLong(NetStall):
 
 
 class NetStrand(BringsStory, NetFault):
-    """The connections that are open lose all bytes from here on and never see a FIN; whoever needs one has to give it up and
-    open another. A story that comes then rings all the same; with librdkafka's own 60 s for each, of which three or so wait
-    for one another, it would take minutes."""
+    """The connections to a broker that are open lose all bytes from here on and never see a FIN; whoever needs one has to
+    give it up and open another. A story that comes then rings all the same. Some wait for one another, so that it would
+    take minutes with librdkafka's own 60 s for each."""
     weight, hold, counter = 2, (0.5, 2.0), "strand"
     touches = frozenset({"net", "broker", "groups", "process", "receiver"})
 
     @classmethod
     def draw(cls, rng):
-        return {"node": 0}
+        return {"node": rng.randrange(BROKERS) + 1}
 
     def inject(self, proxy):
         proxy.strand()
