@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / "tests/kafka"))
 sys.path.insert(0, str(ROOT / "tests/testkit"))
 
 from broker import KafkaCluster  # noqa: E402
-from keng_process import free_port  # noqa: E402
+from ports import free_port  # noqa: E402
 
 STAGES = ("alert", "filter", "ingest")
 STEPS = {"ingest": ("keng_ingest_commit_seconds",), "filter": ("keng_filters_batch_seconds",),

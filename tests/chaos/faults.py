@@ -85,12 +85,12 @@ class Fault:
 
 
 class BringsStory:
-    """A story of its own, so that there is something to deliver. `story` is the id of its post; None when all stories have
+    """A story of its own, so that there is something to deliver. `story` is its topic and place; None when all stories have
     been told."""
 
     def lines(self, truth):
         line = truth.ring()
-        self.story = json.loads(line[1])["id"] if line else None
+        self.story = truth.stories[-1].key if line else None
         return [line] if line else []
 
 
@@ -405,7 +405,7 @@ class NetStrand(BringsStory, NetFault):
     def healed(self, line):
         if self.story is None:
             return ""
-        self.wait(line, f"the alert of {self.story}, over new connections", lambda: line.has_rung(self.story), 90)
+        self.wait(line, f"the alert of {' in '.join(self.story)}, over new connections", lambda: line.has_rung(self.story), 90)
         return "and its story rang over new ones"
 
 

@@ -19,7 +19,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "testkit"), str(HERE.parent / "kafka")]
 from broker import KafkaCluster  # noqa: E402
 from fault_proxy import FaultProxy  # noqa: E402
-from keng_process import ROOT, SECRET, Failure, Receiver, free_port  # noqa: E402
+from keng_process import ROOT, SECRET, Failure, Receiver  # noqa: E402
+from ports import free_port  # noqa: E402
 from wire import WireError  # noqa: E402
 
 BROKERS = 3
@@ -333,9 +334,9 @@ class Line:
                     if (PREFIX + "inbox", 0) in partitions and name in self.processes]
         return self.processes[self.wait("somebody owns the inbox", holds, deadline_s)[0]]
 
-    def has_rung(self, post):
-        """Whether all receivers have an alert of the incident that this post opened."""
-        return all(any((alert["data"]["post"] or {}).get("id") == post for alert in receiver.alerts())
+    def has_rung(self, story):
+        """Whether all receivers have an alert of this story, a topic and a place."""
+        return all(any((alert["data"]["topic"], alert["data"]["place"]) == story for alert in receiver.alerts())
                    for receiver in self.receivers.values())
 
     def check_alive(self):

@@ -20,7 +20,8 @@ sys.path.insert(0, str(HERE.parent / "testkit"))
 sys.path.insert(0, str(HERE.parent / "crash"))
 
 import stories  # noqa: E402
-from keng_process import ROOT, Failure, Keng, free_port  # noqa: E402
+from keng_process import ROOT, Failure, Keng  # noqa: E402
+from ports import free_port  # noqa: E402
 
 WARDS = [("30307", "phường Long Xuyên"), ("30316", "phường Châu Đốc")]
 

@@ -26,20 +26,20 @@ import contextlib
 import json
 import os
 import pathlib
-import random
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "testkit")]
 import certificates  # noqa: E402
 import jars  # noqa: E402
 import wire  # noqa: E402
+from ports import free_port  # noqa: E402
 
 CLUSTER_ID = "a2VuZy10ZXN0cy1rYWZrYQ"
 READY_S = 120
@@ -59,17 +59,6 @@ log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n
 
 class KafkaFailure(Exception):
     """The cluster is not as asked; the message says where to look."""
-
-
-def free_port(taken=()):
-    """A port below the range that the kernel gives to outgoing connections, so that it stays free until it is bound."""
-    for _ in range(1000):
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in taken:
-                return port
-    raise KafkaFailure("no free port between 20000 and 32000")
 
 
 def started_ticks(pid):

@@ -9,8 +9,9 @@ class KcatFailure(Exception):
 
 
 def arguments(config, *words):
-    """The command; `config`: librdkafka's settings. -E: the user's own configuration file does not count."""
-    return ["kcat", "-E", *(word for key, value in config.items() for word in ("-X", f"{key}={value}")), *words]
+    """The command; `config`: librdkafka's settings. The user's own configuration file does not count, and the 5 s that kcat
+    gives a broker to say what it has are 60 s, as on a busy machine TLS takes its time."""
+    return ["kcat", "-E", "-m", "60", *(word for key, value in config.items() for word in ("-X", f"{key}={value}")), *words]
 
 
 def run(config, *words, data=b""):

@@ -17,7 +17,8 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "testkit"))
 
-from keng_process import ROOT, Failure, Keng, Receiver, free_port  # noqa: E402
+from keng_process import ROOT, Failure, Keng, Receiver  # noqa: E402
+from ports import free_port  # noqa: E402
 
 # What the producer sends as the person, in fields of the schema and others.
 PERSON = {"author": "native-id-QZX77120", "author_name": "Trần QZXVăn Kiểm", "username": "qzx_kiemtra",

@@ -11,7 +11,8 @@ import tempfile
 import time
 import urllib.request
 
-from keng_process import SECRET, Failure, free_port
+from keng_process import SECRET, Failure
+from ports import free_port
 
 STOP_S = 40
 

@@ -11,14 +11,10 @@ import sys
 import tempfile
 import time
 
+from ports import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SECRET = "whsec_dGVzdHMtb25seS1zZWNyZXQtdGVzdHMtb25seQ=="
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Failure(Exception):

@@ -16,7 +16,8 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "testkit"))
 
-from keng_process import ROOT, Failure, Keng, free_port  # noqa: E402
+from keng_process import ROOT, Failure, Keng  # noqa: E402
+from ports import free_port  # noqa: E402
 
 
 def line(number, text, now):
