@@ -405,7 +405,7 @@ class NetStrand(BringsStory, NetFault):
     def healed(self, line):
         if self.story is None:
             return ""
-        self.wait(line, f"the alert of {' in '.join(self.story)}, over new connections", lambda: line.has_rung(self.story), 90)
+        self.wait(line, f"the alert of {' in '.join(self.story)}, over new connections", lambda: line.has_rung(self.story), 120)
         return "and its story rang over new ones"
 
 
