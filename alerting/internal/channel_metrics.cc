@@ -1,5 +1,7 @@
 #include "alerting/internal/channel_metrics.h"
 
+#include <vector>
+
 namespace keng::alerting {
 namespace {
 

@@ -2,8 +2,8 @@
 #define KENG_NET_INTERNAL_TRANSPORT_H_
 
 // One connection's bytes, over TCP or a unix socket, with TLS or without: what reads and writes
-// messages is compiled once for all of them. The operations of Asio and Beast on streams are in
-// transport.cc alone; they are the longest of all to compile.
+// messages is compiled once for all of them. What the client and the server need of Asio's and
+// Beast's operations on streams is in transport.cc alone; they are the longest of all to compile.
 //
 // Threads: of the context that the socket belongs to, one operation in each direction at a time.
 

@@ -562,9 +562,7 @@ absl::StatusOr<std::optional<Committed>> KafkaStreams::committed(std::string_vie
 absl::StatusOr<Offset> KafkaStreams::Begin(StreamId stream, int partition) {
   if (partition < 0 || partition >= partitions(stream))
     return absl::NotFoundError("no such partition");
-  KENG_ASSIGN_OR_RETURN(const KafkaAdmin::Bounds bounds,
-                        admin_->BoundsOf(TopicName(options_, stream), partition));
-  return bounds.begin;
+  return admin_->BeginOf(TopicName(options_, stream), partition);
 }
 
 absl::StatusOr<Offset> KafkaStreams::End(StreamId stream, int partition) {

@@ -236,11 +236,15 @@ absl::StatusOr<Offset> KafkaAdmin::EndOf(const std::string& topic, int partition
   return AskOffset(topic, partition, RD_KAFKA_OFFSET_END);
 }
 
+absl::StatusOr<Offset> KafkaAdmin::BeginOf(const std::string& topic, int partition) const {
+  return AskOffset(topic, partition, RD_KAFKA_OFFSET_BEGINNING);
+}
+
 absl::StatusOr<KafkaAdmin::Bounds> KafkaAdmin::BoundsOf(const std::string& topic,
                                                         int partition) const {
   Bounds bounds;
-  KENG_ASSIGN_OR_RETURN(bounds.begin, AskOffset(topic, partition, RD_KAFKA_OFFSET_BEGINNING));
-  KENG_ASSIGN_OR_RETURN(bounds.end, AskOffset(topic, partition, RD_KAFKA_OFFSET_END));
+  KENG_ASSIGN_OR_RETURN(bounds.begin, BeginOf(topic, partition));
+  KENG_ASSIGN_OR_RETURN(bounds.end, EndOf(topic, partition));
   return bounds;
 }
 

@@ -60,6 +60,8 @@ class KafkaAdmin {
   absl::Status CreateTopics(const std::vector<NewTopic>& topics) const;
   absl::StatusOr<KafkaSettings> SettingsOf(const std::string& topic) const;
 
+  // The oldest record kept.
+  absl::StatusOr<Offset> BeginOf(const std::string& topic, int partition) const;
   // One past the last record that a reader of committed records sees.
   absl::StatusOr<Offset> EndOf(const std::string& topic, int partition) const;
   absl::StatusOr<Bounds> BoundsOf(const std::string& topic, int partition) const;
