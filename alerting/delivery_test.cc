@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/synchronization/notification.h"
 #include "alerting/channel_worker.h"
 #include "alerting/channels/channel_table.h"
 #include "alerting/channels/standard_webhooks.h"
@@ -350,6 +351,43 @@ TEST_F(DeliveryTest, AStuckChannelDoesNotDelayTheOther) {
   service_.Uncork();
   service_.WaitForSent(5);
   EXPECT_TRUE(dispatcher_->Stop(absl::Seconds(10)).ok());
+}
+
+// A call that heeds nothing. Its thread uses what the dispatcher borrows until it ends, and what it
+// did is recorded then.
+TEST_F(DeliveryTest, AStopThatDoesNotWaitIsMadeGoodByTheNext) {
+  Open();
+  absl::Notification entered;
+  absl::Notification let_go;
+  service_.OnCalls([&] {
+    entered.Notify();
+    let_go.WaitForNotification();
+  });
+  Add(MakeAlert("i1"));
+  dispatcher_->Start();
+  entered.WaitForNotification();
+  const absl::Status first = dispatcher_->Stop(absl::ZeroDuration());
+  EXPECT_TRUE(absl::IsDeadlineExceeded(first));
+  EXPECT_THAT(std::string(first.message()), testing::HasSubstr("busy: duty"));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(dispatcher_->Stop(absl::ZeroDuration())));
+  let_go.Notify();
+  EXPECT_TRUE(dispatcher_->Stop(absl::Seconds(10)).ok());
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kSent);
+}
+
+TEST_F(DeliveryTest, DestructionWaitsForACall) {
+  Open();
+  absl::Notification entered;
+  service_.OnCalls([&] {
+    entered.Notify();
+    absl::SleepFor(absl::Milliseconds(50));
+  });
+  Add(MakeAlert("i1"));
+  dispatcher_->Start();
+  entered.WaitForNotification();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(dispatcher_->Stop(absl::ZeroDuration())));
+  dispatcher_ = nullptr;
+  EXPECT_EQ(outbox_.Get("i1-1", "duty").state, DeliveryState::kSent);
 }
 
 // Windows of alerts, as over a cluster, where each commit is a transaction.

@@ -13,6 +13,10 @@
 #include "base/strings.h"
 
 namespace keng::alerting {
+namespace {
+// How often a destructor says what it waits for.
+constexpr absl::Duration kStopWait = absl::Seconds(30);
+}  // namespace
 
 // A worker and its thread.
 class Dispatcher::Loop {
@@ -26,9 +30,9 @@ class Dispatcher::Loop {
   DeliveryWorker& worker() { return *worker_; }
   const std::string& name() const { return name_; }
 
-  static void Start(const std::shared_ptr<Loop>& loop) {
-    KENG_CHECK(!loop->thread_.joinable(), loop->name_, " was started twice");
-    loop->thread_ = std::thread([loop] { loop->Run(); });
+  void Start() {
+    KENG_CHECK(!thread_.joinable(), name_, " was started twice");
+    thread_ = std::thread([this] { Run(); });
   }
 
   void Wake() {
@@ -58,8 +62,6 @@ class Dispatcher::Loop {
     thread_.join();
     return true;
   }
-
-  void Leave() { thread_.detach(); }
 
  private:
   void Run() {
@@ -101,37 +103,36 @@ Dispatcher::Dispatcher(DeliveryContext context, std::vector<ChannelSpec> channel
     KENG_CHECK(names.insert(channel.name).second, "two channels are called ", channel.name);
     const std::string name = channel.name;
     loops_.push_back(
-        std::make_shared<Loop>(name, context, MakeChannelWorker(context, std::move(channel))));
+        std::make_unique<Loop>(name, context, MakeChannelWorker(context, std::move(channel))));
   }
-  loops_.push_back(std::make_shared<Loop>("none", context, MakeUnroutedWorker(context)));
+  loops_.push_back(std::make_unique<Loop>("none", context, MakeUnroutedWorker(context)));
 }
 
 Dispatcher::~Dispatcher() {
-  if (absl::Status status = Stop(absl::Seconds(30)); !status.ok()) {
-    base::LogError("dispatcher.stop", {{"error", std::string(status.message())}});
+  absl::Status stopped;
+  while (!(stopped = Stop(kStopWait)).ok()) {
+    base::LogWarn("channels.not_ended", {{"reason", std::string(stopped.message())}});
   }
 }
 
 void Dispatcher::Start() {
-  for (const auto& loop : loops_) Loop::Start(loop);
+  for (const auto& loop : loops_) loop->Start();
 }
 
 absl::Status Dispatcher::Stop(absl::Duration deadline) {
   const absl::Time start = absl::Now();
   for (const auto& loop : loops_) loop->Stop();
   const absl::Time cut_at = start + deadline * 0.75;
-  std::vector<std::shared_ptr<Loop>> busy;
+  std::vector<Loop*> busy;
   for (const auto& loop : loops_) {
-    if (!loop->Join(cut_at)) busy.push_back(loop);
+    if (!loop->Join(cut_at)) busy.push_back(loop.get());
   }
-  for (const auto& loop : busy) loop->worker().Cut();
+  for (Loop* loop : busy) loop->worker().Cut();
   std::string left;
-  for (const auto& loop : busy) {
-    if (loop->Join(start + deadline)) continue;
-    loop->Leave();
-    base::StrAppend(&left, left.empty() ? "" : ", ", loop->name());
+  for (Loop* loop : busy) {
+    if (!loop->Join(start + deadline))
+      base::StrAppend(&left, left.empty() ? "" : ", ", loop->name());
   }
-  loops_.clear();
   if (left.empty()) return absl::OkStatus();
   return absl::DeadlineExceededError(base::StrCat("channels still busy: ", left));
 }

@@ -31,15 +31,16 @@ class Dispatcher {
  public:
   // What `context` points to outlives the dispatcher. REQUIRES: channel names are distinct.
   Dispatcher(DeliveryContext context, std::vector<ChannelSpec> channels);
+  // Waits until all threads have ended, however long.
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   void Start();
   // Ends the threads: no further attempt is begun, calls in progress have three quarters of
-  // `deadline` to end and are then cut short; what is pending stays in the outbox.
-  // DeadlineExceeded: a thread has not ended; it is left behind with all that it uses, and what
-  // `context` points to must stay until the process ends. Idempotent.
+  // `deadline` to end and are then cut short; what is pending stays in the outbox. Idempotent.
+  // DeadlineExceeded: threads have not ended, and still use what `context` points to. Call it again
+  // to wait longer; a process that does not want to wait ends without destruction.
   absl::Status Stop(absl::Duration deadline);
 
   // There may be new alerts, or ringing was paused or resumed.
@@ -54,8 +55,7 @@ class Dispatcher {
  private:
   class Loop;
 
-  // Shared with their threads, which may be left behind.
-  std::vector<std::shared_ptr<Loop>> loops_;
+  std::vector<std::unique_ptr<Loop>> loops_;
 };
 
 }  // namespace keng::alerting

@@ -20,9 +20,10 @@
 // (DeliveryOptions::window_max), each alert of it once. Each is counted at step 5
 // (keng_alerting_maybe_sent_again_total) and is sent with the same id.
 //
-// Life cycle: Open(); then the owner runs worker() and a dispatcher over outbox(), which is stopped
-// before this is destroyed. When a call gives Aborted, another process has the partition: stop and
-// destroy. Destruction at any point is as safe as kill -9.
+// Life cycle: Open(); then the owner runs worker() and a dispatcher over outbox(); EndFold(), and
+// when the dispatcher has stopped this is destroyed. When a call gives Aborted, another process has
+// the partition: stop and destroy. Destruction at any point is as safe as kill -9.
+//
 // Threads: as of the parts. Tests: alerting/partition_owner_test.cc.
 
 #include <cstdint>
@@ -60,9 +61,13 @@ class PartitionOwner {
   PartitionOwner(const PartitionOwner&) = delete;
   PartitionOwner& operator=(const PartitionOwner&) = delete;
 
+  // REQUIRES: EndFold() was not called.
   AlertingWorker& worker() { return *worker_; }
   StoreOutbox& outbox() { return *outbox_; }
   store::Store& store() { return *store_; }
+  // Closes the worker and with it the readers of the streams, so that the partition can be given
+  // back; deliveries that are in progress go on with the outbox.
+  void EndFold() { worker_ = nullptr; }
   const Recovery& recovery() const { return recovery_; }
   // Deliveries that were in flight at the takeover.
   int64_t maybe_sent_again() const { return maybe_sent_again_; }

@@ -351,6 +351,24 @@ TEST_F(PartitionOwnerTest, OneDeliveryAtMostIsSentTwiceAMoveAndIsCounted) {
   EXPECT_EQ(static_cast<int64_t>(std::set<std::string>(ids.begin(), ids.end()).size()), pending);
 }
 
+// As a process that loses the partition while a channel does not answer.
+TEST_F(PartitionOwnerTest, ADeliveryGoesOnAfterTheFoldHasEnded) {
+  Process process = Open("one");
+  WriteStory(0, 3);
+  Drain(*process.owner);
+  const int64_t pending = *process.owner->outbox().pending_count();
+  service_.Cork();
+  std::thread ringing([&] { process.dispatcher->RunOnce(); });
+  service_.WaitForCalls(1);
+  process.owner->EndFold();
+  EXPECT_TRUE(streams_.OpenReader("alerting.one", StreamId::kInbox, {0}).ok())
+      << "the partition can be given back";
+  service_.Uncork();
+  ringing.join();
+  EXPECT_EQ(static_cast<int64_t>(service_.sent().size()), pending);
+  EXPECT_EQ(*process.owner->outbox().pending_count(), 0) << "and is recorded";
+}
+
 // With windows it may be one window a channel, each alert of it once.
 TEST_F(PartitionOwnerTest, OneWindowAtMostIsSentTwiceAMoveAndIsCounted) {
   window_max_ = 4;

@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "app/internal/commands.h"
+#include "base/strings.h"
 
 namespace keng::app {
 
@@ -30,6 +31,13 @@ bool CommandContext::Load(Config& config) {
 void CommandContext::Fail(const absl::Status& error) {
   std::cerr << error.message() << "\n";
   status = absl::IsInvalidArgument(error) || absl::IsNotFound(error) ? 2 : 1;
+}
+
+void EndAsItStands(const absl::Status& why) {
+  // Past std::cerr, which flushes std::cout first: that may be what does not end.
+  const std::string line = base::StrCat(why.message(), "\n");
+  (void)!write(STDERR_FILENO, line.data(), line.size());
+  _exit(1);
 }
 
 namespace {

@@ -37,7 +37,9 @@ absl::StatusOr<int> RunUntilStopped(const Config& config, std::vector<Stage> sta
   if (!process.ok()) return process.status();
   absl::Status status = (*process)->Start();
   while (status.ok() && !stop.requested()) stop.Wait(absl::Milliseconds(500));
-  status.Update((*process)->Stop());
+  const absl::Status stopped = (*process)->Stop();
+  if (absl::IsDeadlineExceeded(stopped)) EndAsItStands(stopped);
+  status.Update(stopped);
   if (!status.ok()) return status;
   return failed ? 1 : 0;
 }

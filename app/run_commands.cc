@@ -50,6 +50,7 @@ int Run(const Config& config, CommandContext& context) {
     stop.Wait(absl::Milliseconds(200));
   }
   const absl::Status stopped = (*pipeline)->Stop();
+  if (absl::IsDeadlineExceeded(stopped)) EndAsItStands(stopped);
   if (!stopped.ok()) context.Fail(stopped);
   if (isatty(STDERR_FILENO) != 0) std::cerr << StatusText((*pipeline)->status());
   return failed || !stopped.ok() ? 1 : 0;

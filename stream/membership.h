@@ -39,6 +39,7 @@ enum class MemberEvent : uint8_t {
 
 class Membership {
  public:
+  // Leaves the group and gives back what is held. REQUIRES: no Reader of the partitions is open.
   virtual ~Membership() = default;
 
   // Waits up to `timeout` for an event. Must be called at least every few seconds, or the process

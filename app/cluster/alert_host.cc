@@ -23,9 +23,8 @@ constexpr absl::Duration kTellEvery = absl::Seconds(1);
 
 class AlertSlot final : public SlotWorker {
  public:
-  AlertSlot(std::unique_ptr<alerting::PartitionOwner> owner, std::unique_ptr<Delivery> delivery,
-            absl::Duration stop_deadline)
-      : owner_(std::move(owner)), delivery_(std::move(delivery)), stop_deadline_(stop_deadline) {
+  AlertSlot(std::unique_ptr<alerting::PartitionOwner> owner, std::unique_ptr<Delivery> delivery)
+      : owner_(std::move(owner)), delivery_(std::move(delivery)) {
     delivery_->dispatcher().Start();
   }
 
@@ -44,28 +43,17 @@ class AlertSlot final : public SlotWorker {
 
   void Wake() override { owner_->worker().Wake(); }
 
-  void Close() override {
-    const absl::Status stopped = delivery_->dispatcher().Stop(stop_deadline_);
-    if (stopped.ok()) return;
-    // A channel's call does not end: what it uses must stay, and the process with it goes on as it
-    // is. Its deliveries are refused by the log of changes from now on.
-    base::LogWarn("channels.left_behind", {{"reason", std::string(stopped.message())}});
-    left_behind_ = true;
-  }
-
-  ~AlertSlot() override {
-    if (!left_behind_) return;
-    // Leaked on purpose: a thread is still in them.
-    (void)delivery_.release();
-    (void)owner_.release();
+  // A delivery that does not end in time harms nobody: once there is another owner, its records are
+  // refused by the log of changes.
+  absl::Status Close(absl::Duration deadline) override {
+    owner_->EndFold();
+    return delivery_->dispatcher().Stop(deadline);
   }
 
  private:
-  std::unique_ptr<alerting::PartitionOwner> owner_;
-  std::unique_ptr<Delivery> delivery_;
-  const absl::Duration stop_deadline_;
+  const std::unique_ptr<alerting::PartitionOwner> owner_;
+  const std::unique_ptr<Delivery> delivery_;
   absl::Time kept_at_ = absl::InfinitePast();
-  bool left_behind_ = false;
 };
 
 }  // namespace
@@ -95,11 +83,11 @@ AlertHost::AlertHost(Parts parts)
                  auto delivery,
                  Delivery::Make(parts_.config, parts_.environment, parts_.territory, parts_.streams,
                                 owner->outbox(), alerting::FlightMark::kAlways, parts_.metrics));
-             return std::make_unique<AlertSlot>(std::move(owner), std::move(delivery),
-                                                parts_.config.stop_deadline);
+             return std::make_unique<AlertSlot>(std::move(owner), std::move(delivery));
            },
            .on_failure = parts_.on_failure,
-           .metrics = &parts_.metrics}) {}
+           .metrics = &parts_.metrics,
+           .close_deadline = parts_.config.stop_deadline}) {}
 
 absl::Status AlertHost::Gain(const std::vector<int>& partitions) {
   // A partition of the inbox is a desk, and this configuration knows one.

@@ -34,6 +34,7 @@ class AlertHost final : public StageHost {
   absl::Status Gain(const std::vector<int>& partitions) override;
   absl::Status Tend() override { return slots_.Tend(); }
   void Lose() override { slots_.CloseAll(); }
+  absl::Status Finish() override { return slots_.Finish(); }
   std::vector<std::string> trouble() const override { return slots_.trouble(); }
   bool idle() const override { return slots_.idle(); }
 

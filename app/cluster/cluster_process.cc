@@ -215,9 +215,9 @@ absl::Status ClusterProcess::Stop() {
   if (!p.started) return absl::OkStatus();
   p.started = false;
   // Along the flow.
-  for (auto loop = p.loops.rbegin(); loop != p.loops.rend(); ++loop) (*loop)->Stop();
-  if (p.upkeep != nullptr) p.upkeep->Stop();
   absl::Status first;
+  for (auto loop = p.loops.rbegin(); loop != p.loops.rend(); ++loop) first.Update((*loop)->Stop());
+  if (p.upkeep != nullptr) p.upkeep->Stop();
   if (p.rules != nullptr) first.Update(p.rules->Leave());
   if (p.metrics_server != nullptr) first.Update(p.metrics_server->Stop(absl::Seconds(1)));
   if (!first.ok()) base::LogWarn("stop.step_failed", {{"reason", std::string(first.message())}});

@@ -33,6 +33,7 @@ class ClusterProcess {
   ClusterProcess& operator=(const ClusterProcess&) = delete;
 
   absl::Status Start();
+  // DeadlineExceeded: a call that began (of a channel) has not ended; the destructor waits for it.
   absl::Status Stop();
 
   // It has ingest, every source that it holds has ended, and nothing else is held back by it.

@@ -22,7 +22,7 @@ MemberLoop::MemberLoop(StageHost& host, stream::Streams& streams, std::string re
                                         "Times that a group took its member for a former one",
                                         {{"stage", std::string(host.name())}})) {}
 
-MemberLoop::~MemberLoop() { Stop(); }
+MemberLoop::~MemberLoop() { Stop().IgnoreError(); }
 
 absl::Status MemberLoop::Join() {
   KENG_ASSIGN_OR_RETURN(auto member, streams_.OpenMembership(reader_, stream_));
@@ -79,11 +79,10 @@ absl::StatusOr<int64_t> MemberLoop::Step(absl::Duration wait) {
     if (absl::IsAborted(gained)) return absl::UnavailableError(gained.message());
     KENG_RETURN_IF_ERROR(gained);
     gaining_ = false;
-    holding_ = true;
     held_ = static_cast<int>(member_->partitions().size());
     return 1;
   }
-  if (holding_) KENG_RETURN_IF_ERROR(host_.Tend());
+  KENG_RETURN_IF_ERROR(host_.Tend());
   return 0;
 }
 
@@ -115,20 +114,17 @@ void MemberLoop::Lose() {
   // Also what Gain() had opened in part.
   host_.Lose();
   gaining_ = false;
-  holding_ = false;
   held_ = 0;
 }
 
-void MemberLoop::Stop() {
+absl::Status MemberLoop::Stop() {
   if (thread_ != nullptr) thread_->Stop();
-  if (member_ == nullptr) return;
-  Lose();
-  if (member_->state() == stream::MemberState::kDraining) {
-    if (const absl::Status released = member_->Release(); !released.ok())
-      base::LogWarn("member.release_failed", {{"reason", std::string(released.message())}});
-  }
   thread_ = nullptr;
-  member_ = nullptr;
+  if (member_ != nullptr) {
+    Lose();
+    member_ = nullptr;  // leaves, and gives back what it holds
+  }
+  return host_.Finish();
 }
 
 std::vector<std::string> MemberLoop::trouble() const {

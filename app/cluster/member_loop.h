@@ -48,7 +48,8 @@ class MemberLoop {
   MemberLoop& operator=(const MemberLoop&) = delete;
 
   absl::Status Start(OnFailure on_failure);
-  void Stop();
+  // DeadlineExceeded: something that the host had begun still runs (StageHost::Finish()).
+  absl::Status Stop();
 
   StageHost& host() { return host_; }
   // What is not well with the membership or the host, a line each.
@@ -78,7 +79,6 @@ class MemberLoop {
   // Of the loop's thread.
   std::deque<absl::Time> shut_out_;  // at most kShutOutMax
   bool gaining_ = false;             // Gain() has to be called (again)
-  bool holding_ = false;             // the host has what Gain() gave it
   std::atomic<int> held_{0};
 
   std::unique_ptr<StageThread> thread_;

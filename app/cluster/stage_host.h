@@ -3,8 +3,8 @@
 
 // One stage of a process, over the partitions that the process holds at the moment.
 //
-// Threads: Gain(), Tend() and Lose() belong to the thread of the MemberLoop; the rest may be called
-// by any. Implementations: the other files of this folder.
+// Threads: Gain(), Tend(), Lose() and Finish() belong to the thread of the MemberLoop; the rest may
+// be called by any. Implementations: the other files of this folder.
 
 #include <string>
 #include <string_view>
@@ -26,11 +26,15 @@ class StageHost {
   // Opens what works on `partitions`. Unavailable or ResourceExhausted: not now; it is called again
   // with the same. Others end the process.
   virtual absl::Status Gain(const std::vector<int>& partitions) = 0;
-  // Called a few times a second while the partitions are held: opens again what had to be closed.
+  // Called a few times a second, with or without partitions: opens again what had to be closed.
   virtual absl::Status Tend() = 0;
-  // Ends all work on the partitions; nothing of it runs when it returns. What was begun is finished
-  // or forgotten, never half committed.
+  // Ends all work on the partitions. What was begun is finished or forgotten, never half committed.
+  // Nothing runs when it returns but what does not end in its time (a call of a channel): that is
+  // kept until it does, and Gain() of its partition is Unavailable so long.
   virtual void Lose() = 0;
+  // After Lose(), when the process ends: waits for what did not end. DeadlineExceeded: it still
+  // runs.
+  virtual absl::Status Finish() { return absl::OkStatus(); }
 
   // What is not well, a line each.
   virtual std::vector<std::string> trouble() const = 0;

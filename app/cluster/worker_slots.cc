@@ -13,11 +13,22 @@ WorkerSlots::WorkerSlots(Parts parts)
     : parts_(std::move(parts)),
       shut_out_counter_(parts_.metrics->counter(
           "keng_workers_shut_out_total", "Workers that lost their partition to another owner",
+          {{"stage", parts_.prefix}})),
+      leaving_gauge_(parts_.metrics->gauge(
+          "keng_workers_leaving", "Workers that were closed and have not come to their end",
           {{"stage", parts_.prefix}})) {}
 
 WorkerSlots::~WorkerSlots() { CloseAll(); }
 
+// Only the loop's thread adds and removes slots and those that leave, so that they may be used
+// outside the lock there.
 absl::Status WorkerSlots::OpenSlot(const std::string& key, Slot& slot) {
+  {
+    base::MutexLock lock(mutex_);
+    if (leaving_.contains(key))
+      return absl::UnavailableError(
+          base::StrCat(parts_.prefix, "-", key, ": what was closed has not ended"));
+  }
   KENG_ASSIGN_OR_RETURN(slot.worker, parts_.open(key));
   slot.shut_out = false;
   slot.idle = false;
@@ -51,15 +62,49 @@ absl::Status WorkerSlots::OpenSlot(const std::string& key, Slot& slot) {
   return absl::OkStatus();
 }
 
-void WorkerSlots::CloseSlot(Slot& slot) {
+void WorkerSlots::CloseSlot(const std::string& key, Slot& slot) {
   if (slot.thread != nullptr) slot.thread->Stop();
   slot.thread = nullptr;
-  if (slot.worker != nullptr) slot.worker->Close();
-  slot.worker = nullptr;
   slot.idle = false;
+  if (slot.worker == nullptr) return;
+  if (const absl::Status closed = slot.worker->Close(parts_.close_deadline); !closed.ok()) {
+    base::LogWarn("worker.leaving", {{"stage", base::StrCat(parts_.prefix, "-", key)},
+                                     {"reason", std::string(closed.message())}});
+    base::MutexLock lock(mutex_);
+    leaving_[key] = std::move(slot.worker);
+    leaving_gauge_.Set(static_cast<double>(leaving_.size()));
+  }
+  slot.worker = nullptr;
 }
 
+absl::Status WorkerSlots::Reap(absl::Duration deadline) {
+  const absl::Time end = absl::Now() + deadline;
+  std::vector<std::pair<std::string, SlotWorker*>> leaving;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [key, worker] : leaving_) leaving.emplace_back(key, worker.get());
+  }
+  absl::Status first;
+  for (const auto& [key, worker] : leaving) {
+    const absl::Duration left = std::max(end - absl::Now(), absl::ZeroDuration());
+    if (const absl::Status closed = worker->Close(left); !closed.ok()) {
+      first.Update(closed);
+      continue;
+    }
+    base::LogInfo("worker.left", {{"stage", base::StrCat(parts_.prefix, "-", key)}});
+    std::unique_ptr<SlotWorker> gone;  // destroyed without the lock
+    base::MutexLock lock(mutex_);
+    gone = std::move(leaving_[key]);
+    leaving_.erase(key);
+    leaving_gauge_.Set(static_cast<double>(leaving_.size()));
+  }
+  return first;
+}
+
+absl::Status WorkerSlots::Finish() { return Reap(parts_.close_deadline); }
+
 absl::Status WorkerSlots::Open(const std::vector<std::string>& keys) {
+  Reap(absl::ZeroDuration()).IgnoreError();  // OpenSlot() sees whose has not ended
   for (const std::string& key : keys) {
     {
       base::MutexLock lock(mutex_);
@@ -73,8 +118,8 @@ absl::Status WorkerSlots::Open(const std::vector<std::string>& keys) {
   return absl::OkStatus();
 }
 
-// Only the loop's thread adds and removes slots, so that they may be used outside the lock here.
 absl::Status WorkerSlots::Tend() {
+  Reap(absl::ZeroDuration()).IgnoreError();  // OpenSlot() sees whose has not ended
   std::vector<std::pair<std::string, Slot*>> closed;
   {
     base::MutexLock lock(mutex_);
@@ -84,7 +129,7 @@ absl::Status WorkerSlots::Tend() {
   }
   for (const auto& [key, slot] : closed) {
     if (slot->worker != nullptr) {
-      CloseSlot(*slot);
+      CloseSlot(key, *slot);
       slot->closed_at = absl::Now();
     }
     if (absl::Now() - slot->closed_at < parts_.reopen_after) continue;
@@ -102,12 +147,15 @@ void WorkerSlots::CloseAll() {
     base::MutexLock lock(mutex_);
     slots.swap(slots_);
   }
-  for (const auto& [key, slot] : slots) CloseSlot(*slot);
+  for (const auto& [key, slot] : slots) CloseSlot(key, *slot);
 }
 
 std::vector<std::string> WorkerSlots::trouble() const {
   std::vector<std::string> lines;
   base::MutexLock lock(mutex_);
+  for (const auto& [key, worker] : leaving_) {
+    lines.push_back(base::StrCat(parts_.prefix, "-", key, ": was closed and has not ended"));
+  }
   for (const auto& [key, slot] : slots_) {
     if (slot->shut_out) {
       lines.push_back(base::StrCat(parts_.prefix, "-", key, ": shut out by another owner"));

@@ -5,6 +5,9 @@
 // the streams have shut out (Aborted) is closed and, while the partition is still held, opened anew
 // after a pause: the group tells within a few heartbeats when it is not.
 //
+// A worker that does not come to its end when it is closed (a call outside, a broker that does not
+// answer) is kept aside until it does: "leaving". Its key is opened again only then.
+//
 // Threads: as StageHost. `open` is called on the loop's thread.
 // Tests: app/cluster/worker_slots_test.cc.
 
@@ -21,15 +24,16 @@
 
 namespace keng::app {
 
-// What a slot runs. Destruction closes it.
+// What a slot runs.
 class SlotWorker {
  public:
   virtual ~SlotWorker() = default;
   virtual absl::StatusOr<int64_t> Step() = 0;
   virtual bool finished() const { return false; }
   virtual void Wake() = 0;
-  // Called before destruction, when no step runs any more.
-  virtual void Close() {}
+  // Called before destruction, when no step runs any more. DeadlineExceeded: something of it still
+  // runs; it is called again, with no time at all as well.
+  virtual absl::Status Close(absl::Duration /*deadline*/) { return absl::OkStatus(); }
 };
 
 class WorkerSlots {
@@ -43,16 +47,21 @@ class WorkerSlots {
     // A worker met an error that ends the process.
     std::function<void(const std::string& stage, const absl::Status& status)> on_failure;
     base::Metrics* metrics;
+    absl::Duration close_deadline = absl::Seconds(20);
     absl::Duration reopen_after = kReopenAfter;
   };
 
   explicit WorkerSlots(Parts parts);
   ~WorkerSlots();
 
-  // Opens workers for these keys; those that are open stay. The errors of `open`.
+  // Opens workers for these keys; those that are open stay. The errors of `open`; Unavailable: a
+  // worker of the key is leaving.
   absl::Status Open(const std::vector<std::string>& keys);
   absl::Status Tend();
   void CloseAll();
+  // Waits for those that are leaving. DeadlineExceeded: one has not ended; its destruction waits
+  // for it, however long.
+  absl::Status Finish();
 
   std::vector<std::string> trouble() const;
   bool all_finished() const;
@@ -69,12 +78,15 @@ class WorkerSlots {
     absl::Time closed_at = absl::InfinitePast();
   };
   absl::Status OpenSlot(const std::string& key, Slot& slot);
-  static void CloseSlot(Slot& slot);
+  void CloseSlot(const std::string& key, Slot& slot);
+  absl::Status Reap(absl::Duration deadline);
 
   const Parts parts_;
   base::Counter shut_out_counter_;
+  base::Gauge leaving_gauge_;
   mutable base::Mutex mutex_;
   std::map<std::string, std::unique_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::unique_ptr<SlotWorker>> leaving_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace keng::app

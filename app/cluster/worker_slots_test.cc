@@ -27,6 +27,7 @@ struct Plan {
   std::map<std::string, absl::StatusOr<int64_t>> steps ABSL_GUARDED_BY(mutex);
   std::map<std::string, absl::Status> opens ABSL_GUARDED_BY(mutex);
   std::set<std::string> finished ABSL_GUARDED_BY(mutex);
+  std::set<std::string> endless ABSL_GUARDED_BY(mutex);  // do not end when they are closed
   std::map<std::string, int> opened ABSL_GUARDED_BY(mutex);
   std::vector<std::string> ended ABSL_GUARDED_BY(mutex);
   std::vector<std::string> failures ABSL_GUARDED_BY(mutex);
@@ -38,6 +39,10 @@ struct Plan {
   void Opens(const std::string& key, absl::Status status) {
     base::MutexLock lock(mutex);
     opens[key] = std::move(status);
+  }
+  void Endless(std::set<std::string> keys) {
+    base::MutexLock lock(mutex);
+    endless = std::move(keys);
   }
   int times_opened(const std::string& key) {
     base::MutexLock lock(mutex);
@@ -61,9 +66,14 @@ class PlannedWorker final : public SlotWorker {
     return plan_.finished.contains(key_);
   }
   void Wake() override {}
-  void Close() override {
+  absl::Status Close(absl::Duration) override {
     closed_ = true;
+    {
+      base::MutexLock lock(plan_.mutex);
+      if (plan_.endless.contains(key_)) return absl::DeadlineExceededError("a call goes on");
+    }
     Note(" closed");
+    return absl::OkStatus();
   }
 
  private:
@@ -150,6 +160,53 @@ TEST_F(WorkerSlotsTest, AWorkerThatIsShutOutIsClosedAndOpenedAfterAPause) {
   EXPECT_GE(absl::Now() - closed, 2 * kReopenAfter);
   EXPECT_THAT(slots_.trouble(), IsEmpty());
   EXPECT_EQ(plan_.times_opened("1"), 1);
+}
+
+// One process may not have two owners of a partition: they share the folder and the reader.
+TEST_F(WorkerSlotsTest, AWorkerThatDoesNotEndIsKeptAndItsKeyIsNotOpened) {
+  plan_.Endless({"0"});
+  ASSERT_TRUE(slots_.Open({"0", "1"}).ok());
+  slots_.CloseAll();
+  {
+    base::MutexLock lock(plan_.mutex);
+    EXPECT_THAT(plan_.ended, ElementsAre("1 closed", "1 destroyed"));
+  }
+  EXPECT_THAT(slots_.trouble(), ElementsAre(HasSubstr("work-0: was closed and has not ended")));
+  EXPECT_THAT(metrics_.Expose(), HasSubstr("keng_workers_leaving{stage=\"work\"} 1"));
+  EXPECT_TRUE(absl::IsUnavailable(slots_.Open({"0"})));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(slots_.Finish()));
+  EXPECT_TRUE(slots_.Tend().ok()) << "its key is nobody's";
+  EXPECT_EQ(plan_.times_opened("0"), 1);
+  plan_.Endless({});
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  EXPECT_EQ(plan_.times_opened("0"), 2);
+  EXPECT_THAT(slots_.trouble(), IsEmpty());
+  EXPECT_TRUE(slots_.Finish().ok());
+  base::MutexLock lock(plan_.mutex);
+  EXPECT_THAT(plan_.ended, ElementsAre("1 closed", "1 destroyed", "0 closed", "0 destroyed"));
+}
+
+TEST_F(WorkerSlotsTest, OneThatEndsLateIsDestroyedByTheNextTend) {
+  plan_.Endless({"0"});
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  slots_.CloseAll();
+  plan_.Endless({});
+  ASSERT_TRUE(slots_.Tend().ok());
+  EXPECT_THAT(metrics_.Expose(), HasSubstr("keng_workers_leaving{stage=\"work\"} 0"));
+  base::MutexLock lock(plan_.mutex);
+  EXPECT_THAT(plan_.ended, ElementsAre("0 closed", "0 destroyed"));
+}
+
+TEST_F(WorkerSlotsTest, AWorkerThatIsShutOutAndDoesNotEndIsOpenedWhenItHas) {
+  plan_.Endless({"0"});
+  plan_.Steps("0", absl::AbortedError("another owner"));
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  WaitUntil([&] { return absl::IsUnavailable(slots_.Tend()); });
+  EXPECT_EQ(plan_.times_opened("0"), 1);
+  plan_.Steps("0", 1);
+  plan_.Endless({});
+  WaitUntil([&] { return slots_.Tend().ok() && plan_.times_opened("0") == 2; });
+  EXPECT_THAT(slots_.trouble(), IsEmpty());
 }
 
 TEST_F(WorkerSlotsTest, OtherErrorsAreReportedAndEndTheWorker) {

@@ -29,6 +29,10 @@ struct CommandContext {
   void Fail(const absl::Status& error);
 };
 
+// For a stop that could not wait for everything: prints why and ends the process as it stands, with
+// status 1, since destruction would wait for what does not end. As safe as kill -9, which is safe.
+[[noreturn]] void EndAsItStands(const absl::Status& why);
+
 // Runs these stages of a line over Kafka until a signal comes; sets the status.
 void RunProcess(const Config& config, const std::vector<Stage>& stages, CommandContext& context);
 void AddProcessCommands(CLI::App& app,

@@ -114,7 +114,7 @@ class Process:
         self.process.send_signal(signal.SIGKILL)
         status = self.process.wait(timeout=STOP_S)
         if status != -signal.SIGKILL:
-            raise Failure(f"{self.name} ended by itself with {status}; see {self.log}")
+            raise Failure(f"{self.name} ended by itself with {status}: {self.last_words()}")
         return status
 
     def suspend(self):
@@ -132,9 +132,13 @@ class Process:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise Failure(f"{self.name} did not stop within {STOP_S} s of SIGTERM; see {self.log}") from None
+            raise Failure(f"{self.name} did not stop within {STOP_S} s of SIGTERM: {self.last_words()}") from None
         if status != 0:
-            raise Failure(f"{self.name} did not stop in order, status {status}; see {self.log}")
+            raise Failure(f"{self.name} did not stop in order, status {status}: {self.last_words()}")
+
+    def last_words(self):
+        """The end of its log, for a run whose folder nobody will see."""
+        return "; ".join(self.log.read_text(errors="replace").splitlines()[-3:]) + f"; see {self.log}"
 
     def metrics(self):
         """Name -> sum over the labels; all 0 while it does not answer."""

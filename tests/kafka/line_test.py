@@ -25,6 +25,7 @@ import report_text  # noqa: E402
 import stories  # noqa: E402
 import wire  # noqa: E402
 from broker import KafkaCluster  # noqa: E402
+from full_pipe import FullPipe, waits_in_write  # noqa: E402
 from keng_line import Line, judge_alerts, until  # noqa: E402
 from keng_process import ROOT, Receiver  # noqa: E402
 
@@ -310,6 +311,36 @@ cell_channels:
         counted = sum(one.metric("keng_alerting_maybe_sent_again_total") for one in alerts)
         print(f"{again} alerts came a second time, {counted:.0f} were counted as possible", flush=True)
         self.assertLessEqual(again, counted)
+
+    def test_a_channel_that_does_not_end_keeps_its_process_from_the_desk(self):
+        line, truth = self.line(), self.truth()
+        text = line.text.replace("channels:\n", "stop_deadline: 2s\nchannels:\n  - {name: wall, type: terminal}\n", 1)
+        line.write_config(text.replace("[hook]", "[hook, wall]"), line.streams)
+        line.start("ingest")
+        line.start("filter")
+        terminal = FullPipe()
+        self.addCleanup(terminal.close)
+        stuck = line.start("alert", "stuck", stdout=terminal.writes)
+        self.wait_holding(stuck, "alerting-0", 1)
+        Feeder(line.paths, truth.chunk(1000), rate=1000).finish()
+        until("an alert waits for the terminal", lambda: waits_in_write(stuck.process.pid), IDLE_S)
+        stuck.signal(signal.SIGSTOP)
+        heir = line.start("alert", "heir")
+        self.wait_holding(heir, "alerting-0", 1)
+        stuck.signal(signal.SIGCONT)
+        until("it has lost the desk and the call goes on", lambda: stuck.metric("keng_workers_leaving") == 1, TAKEOVER_S)
+        self.assertTrue(waits_in_write(stuck.process.pid))
+        heir.kill()
+        # The desk comes back to it, and it cannot take it while its former owner, itself, still has a call open.
+        until("it is given the desk again", lambda: len(stuck.events("member.gained")) == 2 and any(
+            "has not ended" in event["reason"] for event in stuck.events("stage.refused")), TAKEOVER_S)
+        self.assertEqual(stuck.metric("keng_workers_leaving"), 1)
+        terminal.drain()
+        self.wait_holding(stuck, "alerting-0", 1)
+        self.assertEqual(stuck.metric("keng_workers_leaving"), 0)
+        line.wait_idle(truth.counts["lines"], IDLE_S)
+        self.check_incidents(line, truth)
+        line.stop(stuck)
 
     def test_all_go_on_after_the_broker_was_killed(self):
         line, truth = self.line(), self.truth()

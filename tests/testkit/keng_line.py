@@ -30,8 +30,8 @@ def until(what, holds, deadline_s):
 class Process:
     """One process of a stage; `name` is its instance among those of the stage."""
 
-    def __init__(self, line, stage, name, config):
-        self.line, self.stage, self.name = line, stage, name
+    def __init__(self, line, stage, name, config, stdout=None):
+        self.line, self.stage, self.name, self.stdout = line, stage, name, stdout
         self.log = line.folder / f"{stage}-{name}.log"
         self.config = config
         self.process = None
@@ -45,7 +45,7 @@ class Process:
             words = [self.line.binary, self.stage, "--config", str(self.config), "--instance", self.name,
                      "--metrics-listen", f"127.0.0.1:{self.metrics_port}"]
         with open(self.log, "a") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(words, stdout=self.stdout or log, stderr=log, stdin=subprocess.DEVNULL)
 
     def alive(self):
         return self.process.poll() is None
@@ -121,8 +121,9 @@ class Line:
         path.write_text(f"data_dir: data\nstreams:\n  {{{streams}, kafka: {{{self.kafka}}}}}\n{config}")
         return path
 
-    def start(self, stage, name="one", config=None):
-        process = Process(self, stage, name, config or self.config)
+    def start(self, stage, name="one", config=None, stdout=None):
+        """Its standard output goes to its log, as its errors do, or to the file number `stdout`."""
+        process = Process(self, stage, name, config or self.config, stdout)
         self.processes.append(process)
         return process
 
