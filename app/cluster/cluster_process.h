@@ -33,7 +33,8 @@ class ClusterProcess {
   ClusterProcess& operator=(const ClusterProcess&) = delete;
 
   absl::Status Start();
-  // DeadlineExceeded: a call that began (of a channel) has not ended; the destructor waits for it.
+  // DeadlineExceeded: something did not end in its time: a call of a channel, for which the
+  // destructor waits, or an HTTP request, which was cut off.
   absl::Status Stop();
 
   // It has ingest, every source that it holds has ended, and nothing else is held back by it.

@@ -26,24 +26,26 @@ MemberLoop::~MemberLoop() { Stop().IgnoreError(); }
 
 absl::Status MemberLoop::Join() {
   KENG_ASSIGN_OR_RETURN(auto member, streams_.OpenMembership(reader_, stream_));
-  base::MutexLock lock(member_mutex_);
+  base::MutexLock lock(mutex_);
   member_ = std::move(member);
   return absl::OkStatus();
 }
 
 absl::Status MemberLoop::Start(OnFailure on_failure) {
   KENG_RETURN_IF_ERROR(Join());
-  thread_ =
+  auto thread =
       std::make_unique<StageThread>(base::StrCat("member-", host_.name()),
                                     StageThread::Hooks{.step = [this] { return Step(kPollWait); },
                                                        .wake =
                                                            [this] {
-                                                             base::MutexLock lock(member_mutex_);
+                                                             base::MutexLock lock(mutex_);
                                                              if (member_ != nullptr)
                                                                member_->Wake();
                                                            },
                                                        .on_failure = std::move(on_failure)},
                                     metrics_);
+  base::MutexLock lock(mutex_);
+  thread_ = std::move(thread);
   return absl::OkStatus();
 }
 
@@ -93,7 +95,7 @@ absl::Status MemberLoop::ShutOut(const absl::Status& why) {
   Lose();
   std::unique_ptr<stream::Membership> gone;
   {
-    base::MutexLock lock(member_mutex_);
+    base::MutexLock lock(mutex_);
     gone = std::move(member_);
   }
   gone = nullptr;
@@ -118,17 +120,24 @@ void MemberLoop::Lose() {
 }
 
 absl::Status MemberLoop::Stop() {
+  if (thread_ == nullptr && member_ == nullptr) return absl::OkStatus();
   if (thread_ != nullptr) thread_->Stop();
-  thread_ = nullptr;
-  if (member_ != nullptr) {
-    Lose();
-    member_ = nullptr;  // leaves, and gives back what it holds
+  Lose();
+  std::unique_ptr<StageThread> thread;  // both are destroyed without the lock
+  std::unique_ptr<stream::Membership> member;
+  {
+    base::MutexLock lock(mutex_);
+    thread = std::move(thread_);
+    member = std::move(member_);
   }
+  thread = nullptr;
+  member = nullptr;  // leaves, and gives back what it holds
   return host_.Finish();
 }
 
 std::vector<std::string> MemberLoop::trouble() const {
   std::vector<std::string> lines = host_.trouble();
+  base::MutexLock lock(mutex_);
   if (thread_ != nullptr) {
     const std::string what = thread_->trouble();
     if (!what.empty()) lines.push_back(base::StrCat(thread_->name(), ": ", what));

@@ -48,7 +48,8 @@ class MemberLoop {
   MemberLoop& operator=(const MemberLoop&) = delete;
 
   absl::Status Start(OnFailure on_failure);
-  // DeadlineExceeded: something that the host had begun still runs (StageHost::Finish()).
+  // DeadlineExceeded: something that the host had begun still runs (StageHost::Finish()). A second
+  // call is a no-op.
   absl::Status Stop();
 
   StageHost& host() { return host_; }
@@ -73,15 +74,15 @@ class MemberLoop {
   base::Counter shut_out_counter_;
 
   // Changed by the loop's thread, which reads it without the lock; Wake() is called under it.
-  base::Mutex member_mutex_;
+  mutable base::Mutex mutex_;
   std::unique_ptr<stream::Membership> member_;
+  // Changed by the thread that starts and stops, likewise.
+  std::unique_ptr<StageThread> thread_;
 
   // Of the loop's thread.
   std::deque<absl::Time> shut_out_;  // at most kShutOutMax
   bool gaining_ = false;             // Gain() has to be called (again)
   std::atomic<int> held_{0};
-
-  std::unique_ptr<StageThread> thread_;
 };
 
 }  // namespace keng::app

@@ -170,6 +170,8 @@ class FakeHost final : public StageHost {
     return absl::OkStatus();
   }
   void Lose() override { journal_.Add("lose"); }
+  absl::Status Finish() override { return finish_; }
+  void FinishWith(absl::Status status) { finish_ = std::move(status); }
   std::vector<std::string> trouble() const override { return {"of the host"}; }
   bool idle() const override { return true; }
 
@@ -177,6 +179,7 @@ class FakeHost final : public StageHost {
   Journal& journal_;
   std::atomic<int> refuse_{0};
   absl::Status refusal_;
+  absl::Status finish_;
 };
 
 class MemberLoopTest : public testing::Test {
@@ -303,6 +306,14 @@ TEST_F(MemberLoopTest, StopsInEachState) {
   lines = journal_.Take();
   EXPECT_EQ(lines[lines.size() - 2], "lose");
   EXPECT_EQ(lines.back(), "leave");
+}
+
+TEST_F(MemberLoopTest, AStopSaysThatSomethingStillRuns) {
+  ASSERT_TRUE(loop_.Start(nullptr).ok());
+  host_.FinishWith(absl::DeadlineExceededError("a call goes on"));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(loop_.Stop()));
+  EXPECT_EQ(journal_.Take().back(), "leave") << "and leaves all the same";
+  EXPECT_TRUE(loop_.Stop().ok());
 }
 
 TEST_F(MemberLoopTest, StartFailsWhenTheGroupCannotBeJoined) {

@@ -20,20 +20,28 @@ WorkerSlots::WorkerSlots(Parts parts)
 
 WorkerSlots::~WorkerSlots() { CloseAll(); }
 
-// Only the loop's thread adds and removes slots and those that leave, so that they may be used
-// outside the lock there.
+// Only the loop's thread changes slots_ and leaving_ and what is in them, so that it may read them
+// outside the lock.
 absl::Status WorkerSlots::OpenSlot(const std::string& key, Slot& slot) {
+  if (const auto leaving = leaving_.find(key); leaving != leaving_.end()) {
+    const absl::Time now = absl::Now();
+    absl::Time& wanted_at = leaving->second.wanted_at;
+    wanted_at = std::min(wanted_at, now);
+    const std::string what =
+        base::StrCat(parts_.prefix, "-", key, ": what was closed has not ended");
+    if (now - wanted_at < parts_.close_deadline) return absl::UnavailableError(what);
+    // The group believes that we work on it, and nobody does.
+    return absl::FailedPreconditionError(base::StrCat(what, ", and the key is ours again"));
+  }
+  KENG_ASSIGN_OR_RETURN(std::unique_ptr<SlotWorker> worker, parts_.open(key));
   {
     base::MutexLock lock(mutex_);
-    if (leaving_.contains(key))
-      return absl::UnavailableError(
-          base::StrCat(parts_.prefix, "-", key, ": what was closed has not ended"));
+    slot.worker = std::move(worker);
+    slot.shut_out = false;
+    slot.idle = false;
   }
-  KENG_ASSIGN_OR_RETURN(slot.worker, parts_.open(key));
-  slot.shut_out = false;
-  slot.idle = false;
   Slot* const raw = &slot;
-  slot.thread = std::make_unique<StageThread>(
+  auto thread = std::make_unique<StageThread>(
       base::StrCat(parts_.prefix, "-", key),
       StageThread::Hooks{.step = [raw]() -> absl::StatusOr<int64_t> {
                            absl::StatusOr<int64_t> done = raw->worker->Step();
@@ -59,49 +67,57 @@ absl::Status WorkerSlots::OpenSlot(const std::string& key, Slot& slot) {
                                parts_.on_failure(stage, status);
                              }},
       *parts_.metrics);
+  base::MutexLock lock(mutex_);
+  slot.thread = std::move(thread);
   return absl::OkStatus();
 }
 
 void WorkerSlots::CloseSlot(const std::string& key, Slot& slot) {
   if (slot.thread != nullptr) slot.thread->Stop();
-  slot.thread = nullptr;
-  slot.idle = false;
-  if (slot.worker == nullptr) return;
-  if (const absl::Status closed = slot.worker->Close(parts_.close_deadline); !closed.ok()) {
-    base::LogWarn("worker.leaving", {{"stage", base::StrCat(parts_.prefix, "-", key)},
-                                     {"reason", std::string(closed.message())}});
+  std::unique_ptr<StageThread> thread;
+  {
     base::MutexLock lock(mutex_);
-    leaving_[key] = std::move(slot.worker);
+    thread = std::move(slot.thread);
+  }
+  thread = nullptr;  // before its worker, and without the lock
+  {
+    base::MutexLock lock(mutex_);
+    slot.idle = false;
+    if (slot.worker == nullptr) return;
+    leaving_[key].worker = std::move(slot.worker);
     leaving_gauge_.Set(static_cast<double>(leaving_.size()));
   }
-  slot.worker = nullptr;
+  if (const absl::Status ended = End(key, parts_.close_deadline); !ended.ok())
+    base::LogWarn("worker.leaving", {{"stage", base::StrCat(parts_.prefix, "-", key)},
+                                     {"reason", std::string(ended.message())}});
+}
+
+absl::Status WorkerSlots::End(const std::string& key, absl::Duration deadline) {
+  KENG_RETURN_IF_ERROR(leaving_.find(key)->second.worker->Close(deadline));
+  std::unique_ptr<SlotWorker> gone;  // destroyed without the lock
+  base::MutexLock lock(mutex_);
+  gone = std::move(leaving_[key].worker);
+  leaving_.erase(key);
+  leaving_gauge_.Set(static_cast<double>(leaving_.size()));
+  return absl::OkStatus();
 }
 
 absl::Status WorkerSlots::Reap(absl::Duration deadline) {
   const absl::Time end = absl::Now() + deadline;
-  std::vector<std::pair<std::string, SlotWorker*>> leaving;
-  {
-    base::MutexLock lock(mutex_);
-    for (const auto& [key, worker] : leaving_) leaving.emplace_back(key, worker.get());
-  }
+  std::vector<std::string> keys;
+  for (const auto& [key, leaving] : leaving_) keys.push_back(key);
   absl::Status first;
-  for (const auto& [key, worker] : leaving) {
-    const absl::Duration left = std::max(end - absl::Now(), absl::ZeroDuration());
-    if (const absl::Status closed = worker->Close(left); !closed.ok()) {
-      first.Update(closed);
-      continue;
-    }
-    base::LogInfo("worker.left", {{"stage", base::StrCat(parts_.prefix, "-", key)}});
-    std::unique_ptr<SlotWorker> gone;  // destroyed without the lock
-    base::MutexLock lock(mutex_);
-    gone = std::move(leaving_[key]);
-    leaving_.erase(key);
-    leaving_gauge_.Set(static_cast<double>(leaving_.size()));
+  for (const std::string& key : keys) {
+    const absl::Status ended = End(key, std::max(end - absl::Now(), absl::ZeroDuration()));
+    if (ended.ok())
+      base::LogInfo("worker.left", {{"stage", base::StrCat(parts_.prefix, "-", key)}});
+    first.Update(ended);
   }
   return first;
 }
 
-absl::Status WorkerSlots::Finish() { return Reap(parts_.close_deadline); }
+// They have had their time when they were closed: only what is left of a stop's.
+absl::Status WorkerSlots::Finish() { return Reap(parts_.close_deadline / 4); }
 
 absl::Status WorkerSlots::Open(const std::vector<std::string>& keys) {
   Reap(absl::ZeroDuration()).IgnoreError();  // OpenSlot() sees whose has not ended
@@ -134,9 +150,11 @@ absl::Status WorkerSlots::Tend() {
     }
     if (absl::Now() - slot->closed_at < parts_.reopen_after) continue;
     const absl::Status opened = OpenSlot(key, *slot);
-    if (opened.ok()) continue;
-    slot->closed_at = absl::Now();
-    if (!absl::IsAborted(opened)) return opened;
+    if (absl::IsAborted(opened)) {
+      slot->closed_at = absl::Now();
+      continue;
+    }
+    KENG_RETURN_IF_ERROR(opened);
   }
   return absl::OkStatus();
 }
@@ -153,7 +171,7 @@ void WorkerSlots::CloseAll() {
 std::vector<std::string> WorkerSlots::trouble() const {
   std::vector<std::string> lines;
   base::MutexLock lock(mutex_);
-  for (const auto& [key, worker] : leaving_) {
+  for (const auto& [key, leaving] : leaving_) {
     lines.push_back(base::StrCat(parts_.prefix, "-", key, ": was closed and has not ended"));
   }
   for (const auto& [key, slot] : slots_) {

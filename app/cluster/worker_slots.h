@@ -6,7 +6,8 @@
 // after a pause: the group tells within a few heartbeats when it is not.
 //
 // A worker that does not come to its end when it is closed (a call outside, a broker that does not
-// answer) is kept aside until it does: "leaving". Its key is opened again only then.
+// answer) is kept aside until it does: "leaving". Its key is opened again only then; where it is
+// wanted for longer than close_deadline, the process has to end, so that another can work on it.
 //
 // Threads: as StageHost. `open` is called on the loop's thread.
 // Tests: app/cluster/worker_slots_test.cc.
@@ -55,12 +56,12 @@ class WorkerSlots {
   ~WorkerSlots();
 
   // Opens workers for these keys; those that are open stay. The errors of `open`; Unavailable: a
-  // worker of the key is leaving.
+  // worker of the key is leaving; FailedPrecondition: and has been for too long.
   absl::Status Open(const std::vector<std::string>& keys);
   absl::Status Tend();
   void CloseAll();
-  // Waits for those that are leaving. DeadlineExceeded: one has not ended; its destruction waits
-  // for it, however long.
+  // Waits a little for those that are leaving. DeadlineExceeded: one has not ended; its destruction
+  // waits for it, however long.
   absl::Status Finish();
 
   std::vector<std::string> trouble() const;
@@ -77,8 +78,13 @@ class WorkerSlots {
     std::atomic<bool> shut_out{false};
     absl::Time closed_at = absl::InfinitePast();
   };
+  struct Leaving {
+    std::unique_ptr<SlotWorker> worker;
+    absl::Time wanted_at = absl::InfiniteFuture();  // when its key was first to be opened again
+  };
   absl::Status OpenSlot(const std::string& key, Slot& slot);
   void CloseSlot(const std::string& key, Slot& slot);
+  absl::Status End(const std::string& key, absl::Duration deadline);
   absl::Status Reap(absl::Duration deadline);
 
   const Parts parts_;
@@ -86,7 +92,7 @@ class WorkerSlots {
   base::Gauge leaving_gauge_;
   mutable base::Mutex mutex_;
   std::map<std::string, std::unique_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::unique_ptr<SlotWorker>> leaving_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Leaving> leaving_;  // changed under the lock too
 };
 
 }  // namespace keng::app

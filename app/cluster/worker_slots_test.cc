@@ -20,6 +20,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr absl::Duration kReopenAfter = absl::Milliseconds(20);
+constexpr absl::Duration kCloseDeadline = absl::Milliseconds(40);
 
 // What the workers of a test do, by key, and what became of them.
 struct Plan {
@@ -115,6 +116,7 @@ class WorkerSlotsTest : public testing::Test {
              plan_.failures.push_back(stage + ": " + std::string(status.message()));
            },
        .metrics = &metrics_,
+       .close_deadline = kCloseDeadline,
        .reopen_after = kReopenAfter}};
 };
 
@@ -184,6 +186,22 @@ TEST_F(WorkerSlotsTest, AWorkerThatDoesNotEndIsKeptAndItsKeyIsNotOpened) {
   EXPECT_TRUE(slots_.Finish().ok());
   base::MutexLock lock(plan_.mutex);
   EXPECT_THAT(plan_.ended, ElementsAre("1 closed", "1 destroyed", "0 closed", "0 destroyed"));
+}
+
+// The group takes us for the one who works on it.
+TEST_F(WorkerSlotsTest, AKeyThatIsOursAndCannotBeOpenedEndsTheProcess) {
+  plan_.Endless({"0"});
+  ASSERT_TRUE(slots_.Open({"0"}).ok());
+  slots_.CloseAll();
+  const absl::Time wanted = absl::Now();
+  absl::Status status;
+  WaitUntil([&] {
+    status = slots_.Open({"0"});
+    return !absl::IsUnavailable(status);
+  });
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_GE(absl::Now() - wanted, kCloseDeadline);
+  EXPECT_EQ(plan_.times_opened("0"), 1);
 }
 
 TEST_F(WorkerSlotsTest, OneThatEndsLateIsDestroyedByTheNextTend) {

@@ -5,12 +5,16 @@ import pathlib
 
 
 class FullPipe:
-    """A write to `writes` waits until drain() has been called, in whatever process has it."""
+    """A write to `writes` waits from fill() to drain(), in whatever process has it. It begins full."""
 
     def __init__(self):
         self.reads, self.writes = os.pipe()
-        os.set_blocking(self.writes, False)
+        os.set_blocking(self.reads, False)
+        self.fill()
+
+    def fill(self):
         fcntl.fcntl(self.writes, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(self.writes, False)
         try:
             while True:
                 os.write(self.writes, b"x")
@@ -18,9 +22,11 @@ class FullPipe:
             os.set_blocking(self.writes, True)
 
     def drain(self):
-        """Reads what is there, and lets later writes through up to `size` bytes."""
+        """Reads what is there and makes room for a MiB."""
         fcntl.fcntl(self.reads, fcntl.F_SETPIPE_SZ, 1 << 20)
-        os.set_blocking(self.reads, False)
+        self.read()
+
+    def read(self):
         try:
             while os.read(self.reads, 1 << 16):
                 pass
