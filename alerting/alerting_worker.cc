@@ -5,6 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace keng::alerting {
@@ -24,7 +25,8 @@ AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams
       streams_(streams),
       store_(store),
       clock_(clock),
-      metrics_(metrics) {
+      metrics_(metrics),
+      outbox_(store, options_.partition) {
   if (metrics_ == nullptr) return;
   batch_seconds_ =
       metrics_->histogram("keng_alerting_batch_seconds", "Time to fold one batch, without waiting",
@@ -173,6 +175,10 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
     }
     KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
     texts_->Note(*parsed);
+    if (const auto* action = std::get_if<filters::ActionRecord>(&*parsed);
+        action != nullptr && action->verb == filters::ActionVerb::kReplay) {
+      replays_.push_back({.alert = action->alert, .channel = action->channel});
+    }
   }
   if (batch_next_ == records.size()) batch_ = nullptr;
   folded_ = true;
@@ -182,8 +188,9 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
 }
 
 absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
+  KENG_ASSIGN_OR_RETURN(const int64_t replayed, Replay());
   Step step{.records = folded_records_,
-            .alerts = static_cast<int64_t>(fold_->alerts().size()),
+            .alerts = static_cast<int64_t>(fold_->alerts().size()) + replayed,
             .changed = fold_->changed()};
   KENG_RETURN_IF_ERROR(texts_->MarkNoted());
   KENG_RETURN_IF_ERROR(fold_->Commit());
@@ -193,6 +200,20 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
   Report();
   KENG_RETURN_IF_ERROR(TellPosition());
   return step;
+}
+
+// Before the position is committed: after a crash in between they are asked for again, and are not
+// dead then.
+absl::StatusOr<int64_t> AlertingWorker::Replay() {
+  const absl::StatusOr<int64_t> replayed = outbox_.Replay(replays_);
+  if (absl::IsOutOfRange(replayed.status())) {  // more than ever wait: they stay dead
+    base::LogError("dead.not_replayed", {{"deliveries", base::StrCat(replays_.size())},
+                                         {"reason", std::string(replayed.status().message())}});
+  } else if (!replayed.ok()) {
+    return replayed;
+  }
+  replays_.clear();
+  return replayed.ok() ? *replayed : 0;
 }
 
 // For retention only: the store knows better. When it is refused, a later batch says it again; the

@@ -93,6 +93,43 @@ TEST_F(AlertingWorkerTest, EveryRecordHasOneCountedOutcome) {
   EXPECT_EQ(sum, InboxEnd());
 }
 
+// What `keng dead replay` writes. A crash between the replay and the position repeats it.
+TEST_F(AlertingWorkerTest, AReplayMakesADeadDeliveryPending) {
+  Write(MakeHit("p1"));
+  Drain();
+  StoreOutbox outbox(*store_);
+  const auto entry = outbox.Pending(0, 1)->front();
+  const Delivery dead{
+      .alert = entry.alert.id, .channel = "hook", .state = DeliveryState::kDead, .attempts = 9};
+  ASSERT_TRUE(outbox.Record(dead).ok());
+  ASSERT_TRUE(outbox.Complete(entry.sequence, entry.alert.id).ok());
+  const filters::ActionRecord action{.id = "r-1",
+                                     .verb = filters::ActionVerb::kReplay,
+                                     .actor = "officer",
+                                     .alert = entry.alert.id,
+                                     .channel = "hook"};
+  Write(action);
+  int64_t alerts = 0;
+  for (int i = 0; i < 5; ++i) {
+    const auto step = worker_->RunOnce(absl::ZeroDuration());
+    ASSERT_TRUE(step.ok()) << step.status();
+    alerts += step->alerts;
+  }
+  EXPECT_EQ(alerts, 1) << "the dispatcher is woken";
+  EXPECT_EQ(outbox.Deliveries(entry.alert.id)->front().state, DeliveryState::kPending);
+  EXPECT_EQ(*outbox.pending_count(), 1);
+  EXPECT_EQ(Outcomes("action_done"), 1);
+  Write(action);
+  filters::ActionRecord unknown = action;
+  unknown.id = "r-2";
+  unknown.alert = "no-such";
+  Write(unknown);
+  Drain();
+  EXPECT_EQ(*outbox.pending_count(), 1);
+  EXPECT_EQ(Outcomes("action_repeated"), 1);
+  EXPECT_EQ(Outcomes("action_done"), 2);
+}
+
 // Where it would begin instead, at the position that was committed, hits before it would be
 // missing.
 TEST_F(AlertingWorkerTest, ANewStoreDoesNotBeginWhereNobodyKnowsTheBeginning) {

@@ -207,6 +207,17 @@ absl::Status ChannelWorker::TakeEntry(Outbox::Entry entry) {
     delivery.next_attempt_at = absl::InfinitePast();
   }
   const uint64_t sequence = entry.sequence;
+  // It may have been reopened for another channel while it waits here: the same, under another
+  // number.
+  const auto same = std::find_if(active_.begin(), active_.end(), [&](const auto& one) {
+    return one.second.entry.alert.id == entry.alert.id;
+  });
+  if (same != active_.end()) {
+    auto node = active_.extract(same);
+    node.key() = node.mapped().entry.sequence = sequence;
+    active_.insert(std::move(node));
+    return absl::OkStatus();
+  }
   active_.emplace(sequence, Item{std::move(entry), std::move(delivery)});
   return absl::OkStatus();
 }

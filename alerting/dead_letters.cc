@@ -7,10 +7,10 @@
 #include <set>
 #include <utility>
 
-#include "alerting/delivery_decision.h"
 #include "alerting/delivery_log.h"
 #include "base/check.h"
 #include "base/strings.h"
+#include "filters/inbox_record.h"
 
 namespace keng::alerting {
 namespace {
@@ -19,6 +19,7 @@ namespace json = boost::json;
 using base::StrCat;
 
 constexpr size_t kReadBytes = 1 << 20;
+constexpr size_t kWriteBytes = 1 << 20;
 
 std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
@@ -83,8 +84,16 @@ absl::StatusOr<size_t> DeadList(stream::Streams& streams, const DeadListOptions&
   return lines.size();
 }
 
-absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, Outbox& outbox,
+std::string DeadReplayJson(const DeadReplayResult& result) {
+  return json::serialize(json::object{
+      {"replayed", result.replayed}, {"skipped", result.skipped}, {"expired", result.expired}});
+}
+
+absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, const Outbox& outbox,
+                                            std::string_view desk,
                                             const DeadReplayOptions& options) {
+  if (options.id.empty() || options.actor.empty())
+    return absl::InvalidArgumentError("a replay needs an id and an actor");
   // One delivery may have died several times.
   std::set<std::pair<std::string, std::string>> deliveries;
   KENG_RETURN_IF_ERROR(ForEachDead(streams, [&](const stream::Record& record) {
@@ -97,29 +106,32 @@ absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, Outbox& ou
     if (!alert.empty() && !channel.empty()) deliveries.emplace(alert, channel);
   }));
   DeadReplayResult result;
+  stream::WriteSet set;
   for (const auto& [alert, channel] : deliveries) {
     KENG_ASSIGN_OR_RETURN(const std::optional<Alert> found, outbox.Find(alert));
     if (!found.has_value()) {
       ++result.expired;
       continue;
     }
-    KENG_ASSIGN_OR_RETURN(const std::vector<Delivery> known, outbox.Deliveries(alert));
-    bool is_dead = false;
-    for (const Delivery& delivery : known) {
-      if (delivery.channel != channel || delivery.state != DeliveryState::kDead) continue;
-      is_dead = true;
-      // Ids of parts that went out and the warning of a possible repeat stay with it.
-      Delivery again{.alert = alert, .channel = channel, .remote_id = delivery.remote_id};
-      if (MaybeSent(delivery)) again.last_error = StrCat(kMaybeSent, "replayed");
-      KENG_RETURN_IF_ERROR(outbox.Record(again));
-    }
-    if (!is_dead) {
+    KENG_ASSIGN_OR_RETURN(const std::optional<Delivery> dead, outbox.Dead(alert, channel));
+    if (!dead.has_value()) {
       ++result.skipped;
       continue;
     }
-    KENG_RETURN_IF_ERROR(outbox.Reopen(alert));
     ++result.replayed;
+    filters::AppendInboxRecord(filters::ActionRecord{.id = StrCat(options.id, "-", result.replayed),
+                                                     .verb = filters::ActionVerb::kReplay,
+                                                     .actor = options.actor,
+                                                     .note = options.note,
+                                                     .alert = alert,
+                                                     .channel = channel},
+                               set.BeginRecord(stream::StreamId::kInbox, desk));
+    set.EndRecord();
+    if (set.bytes() < kWriteBytes) continue;
+    KENG_RETURN_IF_ERROR(streams.Write(set));
+    set.Clear();
   }
+  if (!set.empty()) KENG_RETURN_IF_ERROR(streams.Write(set));
   return result;
 }
 

@@ -2,7 +2,10 @@
 #define KENG_ALERTING_DEAD_LETTERS_H_
 
 // `keng dead list` and `keng dead replay`: what every stage put aside, and the way back for
-// deliveries.
+// deliveries. That way is an action in the inbox, which the owner of the partition carries out: it
+// is accounted for like every action, and it does not matter which process the owner is.
+//
+// Tests: alerting/dead_letters_test.cc.
 
 #include <optional>
 #include <ostream>
@@ -28,19 +31,26 @@ absl::StatusOr<size_t> DeadList(stream::Streams& streams, const DeadListOptions&
                                 std::ostream& out);
 
 struct DeadReplayOptions {
+  std::string id;       // of this request, unlike any before
+  std::string actor;    // who asks: accounted for
+  std::string note;     // why
   std::string alert;    // one alert; empty: all
   std::string channel;  // one channel; empty: all
 };
 struct DeadReplayResult {
-  size_t replayed = 0;  // deliveries that are pending again
+  size_t replayed = 0;  // deliveries that are to be attempted again
   size_t skipped = 0;   // not dead any more
   size_t expired = 0;   // the outbox no longer knows the alert
 };
 
-// Makes dead deliveries pending with fresh attempts and the same alert id, and puts their alerts
-// back into the outbox's Pending(). Records of other stages are not touched: their senders repeat
-// them.
-absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, Outbox& outbox,
+// {"replayed": 1, "skipped": 0, "expired": 0}
+std::string DeadReplayJson(const DeadReplayResult& result);
+
+// Asks the owner of `desk` to attempt dead deliveries again. `outbox` is the owner's, or one over a
+// copy of its state. Records of other stages are not touched: their senders repeat them.
+// InvalidArgument: no id or no actor. Else the errors of the streams; the same call repeats it.
+absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, const Outbox& outbox,
+                                            std::string_view desk,
                                             const DeadReplayOptions& options);
 
 }  // namespace keng::alerting

@@ -113,6 +113,7 @@ std::optional<IncidentState> DecideAction(IncidentState state, filters::ActionVe
       return state;
     case ActionVerb::kPause:
     case ActionVerb::kResume:
+    case ActionVerb::kReplay:
       return std::nullopt;
   }
   return std::nullopt;

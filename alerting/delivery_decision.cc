@@ -47,19 +47,6 @@ std::string_view DeliveryStepName(DeliveryStep step) {
   return "?";
 }
 
-bool WasHeld(const Delivery& delivery) { return delivery.last_error.ends_with(kHeldByPause); }
-
-bool MaybeSent(const Delivery& delivery) {
-  return delivery.last_error == kInFlight || delivery.last_error.starts_with(kMaybeSent);
-}
-
-bool IsInFlight(const Delivery& delivery) {
-  return !IsFinal(delivery.state) && delivery.last_error.ends_with(kInFlight) &&
-         MaybeSent(delivery);
-}
-
-bool IsFinal(DeliveryState state) { return state != DeliveryState::kPending; }
-
 DeliveryStep DecideDelivery(const Delivery& delivery, absl::Time decided_at, absl::Time now,
                             RingMode mode, Ringing ringing, absl::Duration late_after) {
   if (IsFinal(delivery.state)) return DeliveryStep::kDone;

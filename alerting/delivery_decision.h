@@ -29,18 +29,6 @@ enum class DeliveryStep : uint8_t {
 };
 std::string_view DeliveryStepName(DeliveryStep step);
 
-// What Delivery::last_error says beside the channel's own words. Stored, so that it survives a
-// crash: kHeldByPause ends the text of a delivery that a pause held back; kInFlight is that of an
-// attempt whose end is not known; kMaybeSent begins it once an attempt may have been accepted.
-inline constexpr std::string_view kHeldByPause = "held by pause";
-inline constexpr std::string_view kInFlight = "in flight";
-inline constexpr std::string_view kMaybeSent = "maybe sent: ";
-bool WasHeld(const Delivery& delivery);
-bool MaybeSent(const Delivery& delivery);
-// Marked before an attempt whose result is not recorded.
-bool IsInFlight(const Delivery& delivery);
-bool IsFinal(DeliveryState state);
-
 // In this order: a finished delivery stays so; shadow suppresses; a pause holds, also what is due;
 // an attempt waits for its time; one that failed until give_up_at is dead; one that a pause held,
 // or that was decided more than `late_after` ago, goes into the digest. An alert decided in the

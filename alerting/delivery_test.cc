@@ -106,23 +106,36 @@ class DeliveryTest : public testing::Test {
   // As after a crash: the outbox stays, all else is new.
   void Open(RingMode mode = RingMode::kLive,
             std::set<Capability> capabilities = {Capability::kIdempotent}) {
+    context_ = Context(routes_);
+    context_.options.mode = mode;
+    std::vector<ChannelSpec> channels;
+    channels.push_back(
+        {.name = "duty",
+         .channel = std::make_unique<FakeChannel>(service_, std::move(capabilities))});
+    dispatcher_ = std::make_unique<Dispatcher>(context_, std::move(channels));
+  }
+  // "stuck" leads to service_, "well" to `other`, and every alert goes to both.
+  void OpenTwo(FakeService& other) {
+    std::vector<ChannelSpec> channels;
+    for (const auto& [name, service] : {std::pair("stuck", &service_), std::pair("well", &other)}) {
+      channels.push_back({.name = name,
+                          .channel = std::make_unique<FakeChannel>(
+                              *service, std::set<Capability>{Capability::kIdempotent})});
+    }
+    dispatcher_ = std::make_unique<Dispatcher>(Context(two_routes_), std::move(channels));
+  }
+  DeliveryContext Context(const CellChannels& routes) {
     DeliveryContext context;
-    context.options.mode = mode;
     context.options.seed = 7;
     context.options.flight_mark = flight_mark_;
     context.options.window_max = window_max_;
     context.outbox = &outbox_;
     context.log = &log_;
     context.places = &names_;
-    context.routes = &routes_;
+    context.routes = &routes;
     context.clock = &clock_;
     context.metrics = &metrics_;
-    context_ = context;
-    std::vector<ChannelSpec> channels;
-    channels.push_back(
-        {.name = "duty",
-         .channel = std::make_unique<FakeChannel>(service_, std::move(capabilities))});
-    dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
+    return context;
   }
   void Run(absl::Duration step = absl::ZeroDuration()) {
     clock_.Advance(step);
@@ -330,18 +343,7 @@ TEST_F(DeliveryTest, ADeletedPostIsNotQuoted) {
 // A stuck channel delays only itself.
 TEST_F(DeliveryTest, AStuckChannelDoesNotDelayTheOther) {
   FakeService other;
-  DeliveryContext context;
-  context.outbox = &outbox_;
-  context.log = &log_;
-  context.places = &names_;
-  context.routes = &two_routes_;
-  context.clock = &clock_;
-  std::vector<ChannelSpec> channels;
-  channels.push_back({.name = "stuck",
-                      .channel = std::make_unique<FakeChannel>(service_, std::set<Capability>{})});
-  channels.push_back(
-      {.name = "well", .channel = std::make_unique<FakeChannel>(other, std::set<Capability>{})});
-  dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
+  OpenTwo(other);
   service_.Cork();
   for (int i = 0; i < 5; ++i) Add(MakeAlert(StrCat("i", i)));
   dispatcher_->Start();
@@ -351,6 +353,24 @@ TEST_F(DeliveryTest, AStuckChannelDoesNotDelayTheOther) {
   service_.Uncork();
   service_.WaitForSent(5);
   EXPECT_TRUE(dispatcher_->Stop(absl::Seconds(10)).ok());
+}
+
+// The other channel still has the alert, under the number that it had before.
+TEST_F(DeliveryTest, AReplayBesideAChannelThatStillTriesIsOneMessageEach) {
+  FakeService other;
+  OpenTwo(other);
+  Add(MakeAlert("i1"));
+  service_.FailNext(1, {.outcome = SendOutcome::kTransient, .error = "503"});
+  other.FailNext(1, {.outcome = SendOutcome::kPermanent, .error = "400"});
+  Run();
+  ASSERT_EQ(outbox_.Get("i1-1", "well").state, DeliveryState::kDead);
+  ASSERT_EQ(outbox_.Get("i1-1", "stuck").state, DeliveryState::kPending);
+  EXPECT_EQ(*outbox_.Replay({{"i1-1", "well"}}), 1);
+  Run(absl::Minutes(1));
+  Run(absl::Minutes(1));
+  EXPECT_THAT(other.sent(), SizeIs(1));
+  EXPECT_THAT(service_.sent(), SizeIs(1));
+  EXPECT_EQ(outbox_.pending(), 0u);
 }
 
 // A call that heeds nothing. Its thread uses what the dispatcher borrows until it ends, and what it
@@ -615,17 +635,8 @@ TEST_F(WindowTest, AFollowUpInTheSameWindowAnswersTheFirstMessage) {
 }
 
 TEST_F(WindowTest, TheLastOfTwoChannelsCompletesTheAlerts) {
-  Open();
-  DeliveryContext context = context_;
-  context.routes = &two_routes_;
   FakeService other;
-  std::vector<ChannelSpec> channels;
-  for (const auto& [name, service] : {std::pair("stuck", &service_), std::pair("well", &other)}) {
-    channels.push_back({.name = name,
-                        .channel = std::make_unique<FakeChannel>(
-                            *service, std::set<Capability>{Capability::kIdempotent})});
-  }
-  dispatcher_ = std::make_unique<Dispatcher>(context, std::move(channels));
+  OpenTwo(other);
   AddSome("a", 7);
   service_.FailNext(1, {.outcome = SendOutcome::kTransient, .error = "503"});
   Run();

@@ -273,6 +273,7 @@ class IncidentFold::Impl {
       fold_.row.paused = action.verb == ActionVerb::kPause;
       return Outcome::kActionDone;
     }
+    if (action.verb == ActionVerb::kReplay) return Outcome::kActionDone;  // the worker's
     if (action.verb == ActionVerb::kSilence && action.incident.empty()) {
       ringing_.Silence(desk, action.cell.empty() ? desk : std::string_view(action.cell),
                        action.topic, action.until);
@@ -313,6 +314,7 @@ class IncidentFold::Impl {
         break;
       case ActionVerb::kPause:
       case ActionVerb::kResume:
+      case ActionVerb::kReplay:
         break;
     }
     if (gathered && shown.state != IncidentState::kGathering) {

@@ -1,5 +1,8 @@
 #include "alerting/store_outbox.h"
 
+#include <algorithm>
+#include <set>
+
 #include "alerting/text_record.h"
 #include "base/check.h"
 #include "base/strings.h"
@@ -45,12 +48,6 @@ void PutDelivery(const Delivery& delivery, store::Changes& changes) {
 
 StoreOutbox::StoreOutbox(store::Store& store, int partition)
     : store_(store), fold_key_(base::StrCat("inbox/", partition)) {}
-
-absl::Status StoreOutbox::Put(store::TableId table, std::string_view key, std::string_view value) {
-  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
-  changes->Put(table, key, value);
-  return store_.Commit(*changes);
-}
 
 absl::StatusOr<std::vector<Outbox::Entry>> StoreOutbox::Pending(uint64_t after_sequence,
                                                                 size_t entries_max) const {
@@ -149,38 +146,38 @@ absl::Status StoreOutbox::Complete(uint64_t sequence, std::string_view alert_id)
   return is_pending ? store_.Commit(*changes) : absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<uint64_t>> StoreOutbox::SequenceOf(std::string_view alert_id) const {
-  std::optional<uint64_t> sequence;
-  KENG_RETURN_IF_ERROR(
-      store_.Scan(table::kPending, "", "", [&](std::string_view key, std::string_view value) {
-        if (value != alert_id) return store::Visit::kContinue;
-        sequence = ReadBig(key);
-        return store::Visit::kStop;
-      }));
-  return sequence;
-}
-
-absl::Status StoreOutbox::Reopen(std::string_view alert_id) {
-  base::MutexLock lock(reopen_mutex_);
-  KENG_ASSIGN_OR_RETURN(const std::optional<Alert> alert,
-                        Load<Alert>(store_, table::kAlerts, alert_id));
-  if (!alert.has_value())
-    return absl::NotFoundError(base::StrCat("alert ", alert_id, " is no longer known"));
-  KENG_ASSIGN_OR_RETURN(const std::optional<uint64_t> pending, SequenceOf(alert_id));
-  if (pending.has_value()) return absl::OkStatus();
-  // After everything that was decided so far, and after what was reopened before; below what the
-  // fold gives next.
+absl::StatusOr<int64_t> StoreOutbox::Reopen(absl::Span<const Delivery> deliveries) {
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  std::set<std::string, std::less<>> alerts;
+  int64_t count = 0;
+  for (const Delivery& delivery : deliveries) {
+    KENG_ASSIGN_OR_RETURN(const auto known, store_.Get(table::kAlerts, delivery.alert));
+    if (!known.has_value()) continue;
+    alerts.insert(delivery.alert);
+    PutDelivery(delivery, *changes);
+    ++count;
+  }
+  if (count == 0) return 0;
+  // After everything that was decided so far, and after what was reopened before, since workers are
+  // past that; below what the fold gives next.
   KENG_ASSIGN_OR_RETURN(const std::optional<FoldRow> fold,
                         Load<FoldRow>(store_, table::kFold, fold_key_));
-  const uint64_t base_sequence = PendingSequence(fold.has_value() ? fold->alerts_decided : 0);
-  uint64_t sequence = base_sequence + 1;
-  KENG_RETURN_IF_ERROR(store_.Scan(table::kPending, SequenceKey(sequence),
-                                   SequenceKey(base_sequence + (1 << 20)),
-                                   [&](std::string_view key, std::string_view) {
-                                     sequence = ReadBig(key) + 1;
-                                     return store::Visit::kContinue;
-                                   }));
-  return Put(table::kPending, SequenceKey(sequence), alert_id);
+  const int64_t decided = fold.has_value() ? fold->alerts_decided : 0;
+  uint64_t sequence = std::max(PendingSequence(decided), last_reopened_);
+  KENG_RETURN_IF_ERROR(
+      store_.Scan(table::kPending, "", "", [&](std::string_view key, std::string_view alert) {
+        sequence = std::max(sequence, ReadBig(key));
+        if (alerts.contains(alert)) changes->Delete(table::kPending, key);
+        return store::Visit::kContinue;
+      }));
+  if (sequence + alerts.size() >= PendingSequence(decided + 1))
+    return absl::OutOfRangeError("too many alerts reopened since the last was decided");
+  for (const std::string& alert : alerts) {
+    changes->Put(table::kPending, SequenceKey(++sequence), alert);
+  }
+  KENG_RETURN_IF_ERROR(store_.Commit(*changes));
+  last_reopened_ = sequence;
+  return count;
 }
 
 absl::StatusOr<std::vector<ShownMessage>> StoreOutbox::Shown(std::string_view incident_id) const {
@@ -197,7 +194,9 @@ absl::StatusOr<std::vector<ShownMessage>> StoreOutbox::Shown(std::string_view in
 }
 
 absl::Status StoreOutbox::RecordShown(const ShownMessage& message) {
-  return Put(table::kShown, PairKey(message.incident, message.channel), Encode(message));
+  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
+  changes->Put(table::kShown, PairKey(message.incident, message.channel), Encode(message));
+  return store_.Commit(*changes);
 }
 
 absl::StatusOr<std::optional<Incident>> StoreOutbox::CurrentIncident(

@@ -5,8 +5,8 @@
 // batch of its own, so that what a channel accepted is durable by itself and in no order with the
 // fold.
 //
-// Thread-safe: the fold writes other tables (but for kAlerts and kPending, of which it only adds
-// keys).
+// Thread-safe but for Reopen(), which is the fold's: it gives sequence numbers too. The fold writes
+// other tables (but for kAlerts and kPending, of which it only adds keys).
 //
 // Tests: alerting/store_outbox_test.cc.
 
@@ -19,7 +19,6 @@
 
 #include "alerting/outbox.h"
 #include "alerting/state_tables.h"
-#include "base/mutex.h"
 #include "store/store.h"
 
 namespace keng::alerting {
@@ -37,7 +36,7 @@ class StoreOutbox final : public Outbox {
   absl::Status RecordAll(absl::Span<const Delivery> deliveries) override;
   absl::Status RecordResults(absl::Span<const Result> results) override;
   absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
-  absl::Status Reopen(std::string_view alert_id) override;
+  absl::StatusOr<int64_t> Reopen(absl::Span<const Delivery> deliveries) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
   absl::Status RecordShown(const ShownMessage& message) override;
   absl::StatusOr<std::optional<Incident>> CurrentIncident(
@@ -49,15 +48,13 @@ class StoreOutbox final : public Outbox {
   absl::StatusOr<int64_t> pending_count() const;
 
  private:
-  absl::Status Put(store::TableId table, std::string_view key, std::string_view value);
   // Completes those of `results` that are done as `changes` have it, and returns the others.
   static absl::StatusOr<std::vector<const Result*>> CompleteDone(
       absl::Span<const Result* const> results, store::Changes& changes);
-  absl::StatusOr<std::optional<uint64_t>> SequenceOf(std::string_view alert_id) const;
 
   store::Store& store_;
   const std::string fold_key_;
-  base::Mutex reopen_mutex_;  // one Reopen() at a time: each needs a sequence number of its own
+  uint64_t last_reopened_ = 0;  // the last number that Reopen() gave
 };
 
 }  // namespace keng::alerting

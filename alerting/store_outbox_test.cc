@@ -132,13 +132,56 @@ TEST(StoreOutboxTest, ReopenedAlertsComeAfterThoseDecidedAndBeforeThoseToCome) {
   for (const auto& entry : entries) {
     ASSERT_TRUE(outbox.Complete(entry.sequence, entry.alert.id).ok());
   }
-  ASSERT_TRUE(outbox.Reopen(entries[1].alert.id).ok());
-  ASSERT_TRUE(outbox.Reopen(entries[0].alert.id).ok());
-  ASSERT_TRUE(outbox.Reopen(entries[0].alert.id).ok()) << "a no-op: it is pending";
+  const auto delivery = [&](size_t i) {
+    return Delivery{.alert = entries[i].alert.id, .channel = "hook"};
+  };
+  EXPECT_EQ(*outbox.Reopen({delivery(1)}), 1);
+  EXPECT_EQ(*outbox.Reopen({delivery(0), {.alert = "no-such", .channel = "hook"}}), 1);
+  EXPECT_EQ(*outbox.Reopen({delivery(0)}), 1);
   kit.Fold(HitOf("p3", "fire"));
   EXPECT_THAT(PendingIds(outbox),
               ElementsAre(entries[1].alert.id, entries[0].alert.id, kit.alerts()[2].id));
-  EXPECT_EQ(outbox.Reopen("no-such").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(outbox.Deliveries(entries[1].alert.id)->front().state, DeliveryState::kPending);
+}
+
+// A worker reads on from the number that it has seen last.
+TEST(StoreOutboxTest, ANumberIsGivenOnce) {
+  FoldKit kit;
+  StoreOutbox outbox(kit.store());
+  kit.Fold(HitOf("p1", "flooding"));
+  uint64_t seen = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto entries = *outbox.Pending(seen, 9);
+    ASSERT_EQ(entries.size(), 1u) << i;
+    seen = entries[0].sequence;
+    ASSERT_TRUE(outbox.Complete(seen, entries[0].alert.id).ok());
+    EXPECT_EQ(*outbox.Reopen({{.alert = entries[0].alert.id, .channel = "hook"}}), 1);
+  }
+}
+
+TEST(StoreOutboxTest, AReplayedAlertThatStillWaitsMovesToTheEnd) {
+  FoldKit kit;
+  StoreOutbox outbox(kit.store());
+  kit.Fold(HitOf("p1", "flooding"));
+  kit.Fold(HitOf("p2", "bridge"));
+  const auto entries = *outbox.Pending(0, 2);
+  const std::string alert = entries[0].alert.id;
+  const Delivery dead{.alert = alert,
+                      .channel = "hook",
+                      .state = DeliveryState::kDead,
+                      .attempts = 3,
+                      .remote_id = "m-1",
+                      .last_error = "410"};
+  ASSERT_TRUE(outbox.RecordAll({dead, {.alert = alert, .channel = "tele"}}).ok());
+  EXPECT_EQ(*outbox.Replay({{alert, "tele"}, {"no-such", "hook"}}), 0) << "not dead";
+  EXPECT_EQ(*outbox.Replay({{alert, "hook"}, {alert, "tele"}}), 1);
+  EXPECT_EQ(*outbox.Replay({{alert, "hook"}}), 0) << "a repeat";
+  EXPECT_THAT(PendingIds(outbox), ElementsAre(entries[1].alert.id, alert)) << "and there once";
+  const Delivery again = outbox.Deliveries(alert)->front();
+  EXPECT_EQ(again.state, DeliveryState::kPending);
+  EXPECT_EQ(again.attempts, 0);
+  EXPECT_EQ(again.remote_id, "m-1");
+  EXPECT_EQ(again.last_error, "");
 }
 
 TEST(StoreOutboxTest, ResultsAreOneCommitAndCompleteWhatTheyEnd) {
@@ -231,7 +274,7 @@ TEST(StoreOutboxTest, ChannelsThatEndTogetherLeaveNothingPending) {
     }
     for (std::thread& thread : threads) thread.join();
     ASSERT_EQ(*outbox.pending_count(), 0);
-    ASSERT_TRUE(outbox.Reopen(alert).ok());
+    ASSERT_EQ(*outbox.Reopen({{.alert = alert, .channel = "hook"}}), 1);
   }
   EXPECT_EQ(log.together(), 5) << "the case did not come up";
 }

@@ -148,6 +148,20 @@ class TextKeeperTest : public ::testing::Test {
   std::unique_ptr<AlertingWorker> workers_[kDesks];
 };
 
+// Where it would begin at 0, or at the end, it would keep none of what is there.
+TEST_F(TextKeeperTest, ANewStoreDoesNotBeginWhereNobodyKnowsTheBeginning) {
+  WriteHit("p1", "ngập tới gối", "1");
+  const auto store = testing::OpenStore(base::StrCat(folder_.path(), "/new"), clock_);
+  const auto open = [&] { return TextKeeper::Open("", streams_, *store, nullptr); };
+  streams_.HideBegin();
+  EXPECT_EQ(open().status().code(), absl::StatusCode::kUnavailable);
+  streams_.ShowBegin();
+  const auto keeper = open();
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  ASSERT_TRUE((*keeper)->Drain().ok());
+  EXPECT_TRUE(StoreOutbox(*store).Text("p1")->has_value());
+}
+
 TEST_F(TextKeeperTest, ATextBehindItsDeletionIsDeletedAgain) {
   WriteHit("p1", "cũ", "1");
   WriteRetraction("p1", "2");

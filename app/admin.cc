@@ -94,15 +94,16 @@ ServerResponse Replay(const AdminTargets& targets, const ServerRequest& request)
   if (!fields.ok()) return ErrorAnswer(fields.status());
   alerting::DeadReplayOptions options;
   for (const auto& [key, value] : *fields) {
+    if (key == "id") options.id = value;
+    if (key == "actor") options.actor = value;
+    if (key == "note") options.note = value;
     if (key == "alert") options.alert = value;
     if (key == "channel") options.channel = value;
   }
-  const auto result = alerting::DeadReplay(*targets.streams, *targets.outbox, options);
+  const auto result =
+      alerting::DeadReplay(*targets.streams, *targets.outbox, targets.desk, options);
   if (!result.ok()) return ErrorAnswer(result.status());
-  targets.wake_channels();
-  return ServerResponse::Json(200, json::serialize(json::object{{"replayed", result->replayed},
-                                                                {"skipped", result->skipped},
-                                                                {"expired", result->expired}}));
+  return ServerResponse::Json(202, DeadReplayJson(*result));
 }
 
 ServerResponse TapStream(const AdminTargets& targets, const ServerRequest& request) {

@@ -29,12 +29,10 @@ struct AdminTargets {
   base::Metrics* metrics = nullptr;
   stream::Streams* streams = nullptr;
   store::Store* store = nullptr;
-  alerting::Outbox* outbox = nullptr;
+  const alerting::Outbox* outbox = nullptr;
   std::string desk;
   // Erases the post of this id or link; returns how many posts that was.
   std::function<absl::StatusOr<int64_t>(std::string_view id_or_url)> forget;
-  // There is new work for the dispatcher.
-  std::function<void()> wake_channels;
 };
 
 std::vector<net::HttpRoute> AdminRoutes(const AdminTargets& targets);

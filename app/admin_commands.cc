@@ -50,8 +50,12 @@ std::optional<std::string> Ask(CommandContext& context, std::string_view method,
   return answer->body;
 }
 
+std::string NewActionId(std::string_view verb) {
+  return StrCat("cli-", verb, "-", absl::ToUnixNanos(absl::Now()), "-", getpid());
+}
+
 void SetRinging(CommandContext& context, const AdminFlags& flags, const std::string& verb) {
-  const std::string id = StrCat("cli-", verb, "-", absl::ToUnixNanos(absl::Now()), "-", getpid());
+  const std::string id = NewActionId(verb);
   Config config;
   if (!context.Load(config)) return;
   if (!StreamsHaveOneOwner(config)) {
@@ -178,6 +182,29 @@ void DeadListCommand(CommandContext& context, const AdminFlags& flags) {
   if (!listed.ok()) context.Fail(listed.status());
 }
 
+void ReplayDead(CommandContext& context, const AdminFlags& flags) {
+  Config config;
+  if (!context.Load(config)) return;
+  const std::string id = NewActionId("replay");
+  if (!StreamsHaveOneOwner(config)) {
+    const auto result = ReplayInCluster(config, {.id = id,
+                                                 .actor = flags.actor,
+                                                 .note = flags.note,
+                                                 .alert = flags.alert,
+                                                 .channel = flags.channel});
+    if (!result.ok()) return context.Fail(result.status());
+    std::cout << alerting::DeadReplayJson(*result) << "\n";
+    return;
+  }
+  const json::object body = {{"id", id},
+                             {"actor", flags.actor},
+                             {"note", flags.note},
+                             {"alert", flags.alert},
+                             {"channel", flags.channel}};
+  if (const auto answer = Ask(context, "POST", "/v1/dead/replay", json::serialize(body)))
+    std::cout << *answer << "\n";
+}
+
 }  // namespace
 
 void AddAdminCommands(CLI::App& app, CommandContext& context) {
@@ -216,13 +243,9 @@ void AddAdminCommands(CLI::App& app, CommandContext& context) {
       dead->add_subcommand("replay", "Try dead deliveries again, with the same alert ids");
   replay->add_option("--alert", flags->alert, "Only this alert");
   replay->add_option("--channel", flags->channel, "Only this channel");
-  replay->callback([flags, &context] {
-    json::object body;
-    if (!flags->alert.empty()) body["alert"] = flags->alert;
-    if (!flags->channel.empty()) body["channel"] = flags->channel;
-    if (const auto answer = Ask(context, "POST", "/v1/dead/replay", json::serialize(body)))
-      std::cout << *answer << "\n";
-  });
+  replay->add_option("--actor", flags->actor, "Who does it (accounted for)");
+  replay->add_option("--note", flags->note, "Why");
+  replay->callback([flags, &context] { ReplayDead(context, *flags); });
   CLI::App* tap = app.add_subcommand("tap", "Look at a stream live");
   tap->add_option("stream", flags->stream, "Which")
       ->required()

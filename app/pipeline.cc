@@ -138,7 +138,6 @@ absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
   targets.outbox = outbox.get();
   targets.desk = territory.desk();
   targets.forget = [this](std::string_view id) { return Forget(id); };
-  targets.wake_channels = [this] { delivery->dispatcher().Wake(); };
   net::HttpServerOptions admin;
   admin.name = "admin";
   admin.listen = {{.unix_path = AdminSocketPath(config)}};

@@ -59,13 +59,23 @@ int Run(const Config& config, CommandContext& context) {
 }  // namespace
 
 void AddRunCommands(CLI::App& app, CommandContext& context) {
-  app.add_subcommand("run", "All stages in one process, embedded streams")->callback([&context] {
+  const auto instance = std::make_shared<std::string>();
+  CLI::App* run = app.add_subcommand("run", "All stages in one process, embedded streams");
+  run->add_option("--instance", *instance,
+                  "Over Kafka: this process's name among those of its stages (default: "
+                  "streams.kafka.instance, else the host's name)");
+  run->callback([instance, &context] {
     Config config;
     if (!context.Load(config)) return;
-    if (StreamsHaveOneOwner(config)) {
+    if (!StreamsHaveOneOwner(config)) {
+      if (!instance->empty()) config.streams.kafka.instance = *instance;
+      RunProcess(config, {Stage::kAlert, Stage::kFilter, Stage::kIngest}, context);
+    } else if (instance->empty()) {
       context.status = Run(config, context);
     } else {
-      RunProcess(config, {Stage::kAlert, Stage::kFilter, Stage::kIngest}, context);
+      context.Fail(absl::InvalidArgumentError(
+          base::StrCat(config.path, ": streams.kafka is not configured; --instance ", *instance,
+                       " would name nothing, leave it out")));
     }
   });
 

@@ -14,8 +14,8 @@ namespace {
 using simdjson::ondemand::value;
 
 constexpr int kVersion = 1;
-constexpr std::string_view kVerbNames[] = {"received", "resolved", "noise", "silence",
-                                           "reassign", "pause",    "resume"};
+constexpr std::string_view kVerbNames[] = {"received", "resolved", "noise",  "silence",
+                                           "reassign", "pause",    "resume", "replay"};
 constexpr int64_t kMicrosMax = std::numeric_limits<int64_t>::max();
 constexpr size_t kSetMax = 4096;  // of a sketch's numbers or names
 
@@ -143,6 +143,8 @@ void Append(const ActionRecord& record, std::string& out) {
   writer.String("topic", record.topic);
   writer.Time("until", record.until);
   writer.String("note", record.note);
+  writer.String("alert", record.alert);
+  writer.String("channel", record.channel);
 }
 
 void Append(const TickRecord& record, std::string& out) {
@@ -352,6 +354,8 @@ absl::Status ReadField(std::string_view name, value& json, ActionRecord& record)
   if (name == "topic") return ReadString(name, json, record.topic);
   if (name == "until") return ReadTime(name, json, record.until);
   if (name == "note") return ReadString(name, json, record.note);
+  if (name == "alert") return ReadString(name, json, record.alert);
+  if (name == "channel") return ReadString(name, json, record.channel);
   return absl::OkStatus();
 }
 

@@ -85,7 +85,8 @@ enum class ActionVerb : uint8_t {
   kSilence,
   kReassign,
   kPause,
-  kResume
+  kResume,
+  kReplay,  // a dead delivery is attempted again
 };
 std::string_view ActionVerbName(ActionVerb verb);
 std::optional<ActionVerb> ActionVerbByName(std::string_view name);
@@ -93,12 +94,14 @@ std::optional<ActionVerb> ActionVerbByName(std::string_view name);
 struct ActionRecord {
   std::string id;  // known by this: a second one is a no-op
   ActionVerb verb = ActionVerb::kReceived;
-  std::string incident;  // empty for kPause, kResume and a silence of a cell or topic
+  std::string incident;  // empty for kPause, kResume, kReplay and a silence of a cell or topic
   std::string actor;     // the officer's login; who did what is accounted for
   std::string cell;      // kReassign: to; kSilence: where
   std::string topic;     // kSilence: which; empty: all
   absl::Time until = absl::InfinitePast();  // kSilence
   std::string note;
+  std::string alert;    // kReplay: which
+  std::string channel;  // kReplay: by which channel
 };
 
 // The only thing that makes time pass in an incident.

@@ -170,7 +170,7 @@ TEST(InboxRecordTest, UnknownFieldsAreIgnored) {
 }
 
 TEST(InboxRecordTest, ActionVerbNames) {
-  for (int i = 0; i <= static_cast<int>(ActionVerb::kResume); ++i) {
+  for (int i = 0; i <= static_cast<int>(ActionVerb::kReplay); ++i) {
     const ActionVerb verb = static_cast<ActionVerb>(i);
     EXPECT_EQ(ActionVerbByName(ActionVerbName(verb)), verb);
   }

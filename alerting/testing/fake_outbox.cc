@@ -135,14 +135,17 @@ absl::Status FakeOutbox::Complete(uint64_t sequence, std::string_view alert_id) 
   return absl::OkStatus();
 }
 
-absl::Status FakeOutbox::Reopen(std::string_view alert_id) {
+absl::StatusOr<int64_t> FakeOutbox::Reopen(absl::Span<const Delivery> deliveries) {
   base::MutexLock lock(mutex_);
-  if (!alerts_.contains(alert_id)) return absl::NotFoundError("no such alert");
-  for (const auto& [sequence, id] : pending_) {
-    if (id == alert_id) return absl::OkStatus();
+  int64_t count = 0;
+  for (const Delivery& delivery : deliveries) {
+    if (!alerts_.contains(delivery.alert)) continue;
+    std::erase_if(pending_, [&](const auto& one) { return one.second == delivery.alert; });
+    pending_[++last_sequence_] = delivery.alert;
+    deliveries_[{delivery.alert, delivery.channel}] = delivery;
+    ++count;
   }
-  pending_[++last_sequence_] = std::string(alert_id);
-  return absl::OkStatus();
+  return count;
 }
 
 absl::StatusOr<std::vector<ShownMessage>> FakeOutbox::Shown(std::string_view incident_id) const {

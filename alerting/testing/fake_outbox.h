@@ -39,7 +39,7 @@ class FakeOutbox final : public Outbox {
   absl::Status RecordAll(absl::Span<const Delivery> deliveries) override;
   absl::Status RecordResults(absl::Span<const Result> results) override;
   absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
-  absl::Status Reopen(std::string_view alert_id) override;
+  absl::StatusOr<int64_t> Reopen(absl::Span<const Delivery> deliveries) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
   absl::Status RecordShown(const ShownMessage& message) override;
   absl::StatusOr<std::optional<Incident>> CurrentIncident(

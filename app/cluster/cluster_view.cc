@@ -103,6 +103,14 @@ absl::Status ActInCluster(const Config& config, const filters::ActionRecord& act
   return alerting::WriteAction(*streams, view->store(), view->desk(), action);
 }
 
+absl::StatusOr<alerting::DeadReplayResult> ReplayInCluster(
+    const Config& config, const alerting::DeadReplayOptions& options) {
+  KENG_ASSIGN_OR_RETURN(const auto streams, OpenStreams(config, AnyClock(), nullptr));
+  KENG_ASSIGN_OR_RETURN(const auto view, StateView::Read(config, *streams));
+  const alerting::StoreOutbox outbox(view->store());
+  return alerting::DeadReplay(*streams, outbox, view->desk(), options);
+}
+
 absl::StatusOr<int64_t> ForgetInCluster(const Config& config, std::string_view id_or_url) {
   base::Metrics metrics;
   KENG_ASSIGN_OR_RETURN(const auto streams, OpenStreams(config, AnyClock(), nullptr));

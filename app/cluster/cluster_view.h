@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "alerting/dead_letters.h"
 #include "app/config.h"
 #include "app/pipeline.h"
 #include "base/temporary_folder.h"
@@ -23,6 +24,7 @@ class StateView {
   static absl::StatusOr<std::unique_ptr<StateView>> Read(const Config& config,
                                                          stream::Streams& streams);
   const store::Store& store() const { return *store_; }
+  store::Store& store() { return *store_; }
   const std::string& desk() const { return desk_; }
 
  private:
@@ -40,6 +42,10 @@ absl::StatusOr<PipelineStatus> ReadClusterStatus(const Config& config, stream::S
 // Writes an action to the desk's inbox. NotFound: its incident is not known. The errors of
 // alerting::WriteAction().
 absl::Status ActInCluster(const Config& config, const filters::ActionRecord& action);
+
+// `keng dead replay`. The errors of alerting::DeadReplay().
+absl::StatusOr<alerting::DeadReplayResult> ReplayInCluster(
+    const Config& config, const alerting::DeadReplayOptions& options);
 
 // `keng forget`: erases the posts of this id or link; returns how many. The errors of
 // IngestStage::Forget().

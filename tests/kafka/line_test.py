@@ -89,7 +89,7 @@ class LineTest(unittest.TestCase):
         """A line with a configuration, keys and topics, and nothing that runs."""
         prefix = re.sub(r"\W", "", self._testMethodName.removeprefix("test_"))[:30] + "."
         line = Line(self.keng, f'bootstrap: "{self.kafka.bootstrap}", prefix: {prefix}', "", streams)
-        receiver = Receiver(line.folder)
+        receiver = Receiver(line.folder, "--mode-file", str(line.folder / "mode"))
         self.addCleanup(receiver.stop)
         self.addCleanup(lambda: line.close("keep" if self.failed() else ""))
         line.prefix, line.receiver, line.streams = prefix, receiver, streams
@@ -507,6 +507,21 @@ rules:
         self.check_incidents(line, truth)
         self.assertGreater(len(line.receiver.alerts()), rung)
 
+        # A receiver that refuses for good, mended by an operator, who then asks for what it refused.
+        (line.folder / "mode").write_text("400")
+        with open(line.paths[0], "a") as out:
+            out.writelines(row + "\n" for row in truth.chunk(200))
+        line.wait_idle(500, IDLE_S)
+        dead = line.command("dead", "list", "--stage", "alerting", "--format", "json").stdout.splitlines()
+        refused = len(dead)
+        self.assertGreater(refused, 0)
+        (line.folder / "mode").unlink()
+        replay = ("dead", "replay", "--actor", "tester", "--channel", "hook")
+        self.assertEqual(json.loads(line.command(*replay).stdout), {"replayed": refused, "skipped": 0, "expired": 0})
+        line.wait_idle(500, IDLE_S)
+        until("nothing is dead", lambda: json.loads(line.command(*replay).stdout)["skipped"] == refused, 30)
+        self.assertEqual(self.check_incidents(line, truth), 0)
+
         post = next(json.loads(row)["id"] for row in truth_lines if '"text"' in row)
         self.assertEqual(json.loads(line.command("forget", post).stdout), {"posts": 1})
         until("forgotten", lambda: any(row["key"] == post and row["value"] is None for row in line.tap("texts"))
@@ -519,7 +534,7 @@ rules:
         alerts = line.tap("alerts")
         self.assertGreater(len(alerts), 0)
         dead = line.command("dead", "list", "--format", "json").stdout.splitlines()
-        self.assertEqual(len(dead), truth.counts["broken"])
+        self.assertEqual(len(dead), truth.counts["broken"] + refused)
         line.stop(one)
 
 
