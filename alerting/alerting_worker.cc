@@ -1,11 +1,11 @@
 #include "alerting/alerting_worker.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "base/check.h"
-#include "base/log.h"
 #include "base/strings.h"
 
 namespace keng::alerting {
@@ -25,8 +25,7 @@ AlertingWorker::AlertingWorker(AlertingOptions options, stream::Streams& streams
       streams_(streams),
       store_(store),
       clock_(clock),
-      metrics_(metrics),
-      outbox_(store, options_.partition) {
+      metrics_(metrics) {
   if (metrics_ == nullptr) return;
   batch_seconds_ =
       metrics_->histogram("keng_alerting_batch_seconds", "Time to fold one batch, without waiting",
@@ -175,10 +174,6 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
     }
     KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
     texts_->Note(*parsed);
-    if (const auto* action = std::get_if<filters::ActionRecord>(&*parsed);
-        action != nullptr && action->verb == filters::ActionVerb::kReplay) {
-      replays_.push_back({.alert = action->alert, .channel = action->channel});
-    }
   }
   if (batch_next_ == records.size()) batch_ = nullptr;
   folded_ = true;
@@ -188,9 +183,8 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
 }
 
 absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
-  KENG_ASSIGN_OR_RETURN(const int64_t replayed, Replay());
   Step step{.records = folded_records_,
-            .alerts = static_cast<int64_t>(fold_->alerts().size()) + replayed,
+            .alerts = static_cast<int64_t>(fold_->alerts().size()) + fold_->replayed(),
             .changed = fold_->changed()};
   KENG_RETURN_IF_ERROR(texts_->MarkNoted());
   KENG_RETURN_IF_ERROR(fold_->Commit());
@@ -200,20 +194,6 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::CommitFold() {
   Report();
   KENG_RETURN_IF_ERROR(TellPosition());
   return step;
-}
-
-// Before the position is committed: after a crash in between they are asked for again, and are not
-// dead then.
-absl::StatusOr<int64_t> AlertingWorker::Replay() {
-  const absl::StatusOr<int64_t> replayed = outbox_.Replay(replays_);
-  if (absl::IsOutOfRange(replayed.status())) {  // more than ever wait: they stay dead
-    base::LogError("dead.not_replayed", {{"deliveries", base::StrCat(replays_.size())},
-                                         {"reason", std::string(replayed.status().message())}});
-  } else if (!replayed.ok()) {
-    return replayed;
-  }
-  replays_.clear();
-  return replayed.ok() ? *replayed : 0;
 }
 
 // For retention only: the store knows better. When it is refused, a later batch says it again; the
@@ -242,6 +222,7 @@ absl::Status AlertingWorker::EraseExpired() {
   if (due.empty()) return absl::OkStatus();
   const std::unique_ptr<store::Changes> changes = store_.NewChanges();
   int64_t texts = 0;
+  std::set<std::string, std::less<>> alerts;
   for (const std::string& key : due) {
     changes->Delete(table::kErasures, key);
     const char kind = key[8];
@@ -251,12 +232,20 @@ absl::Status AlertingWorker::EraseExpired() {
       texts += gone;
     } else if (kind == kAlertErasure) {
       changes->Delete(table::kAlerts, id);
+      alerts.emplace(id);
       KENG_RETURN_IF_ERROR(store_.ScanPrefix(table::kDeliveries, IdPrefix(id),
                                              [&](std::string_view delivery, std::string_view) {
                                                changes->Delete(table::kDeliveries, delivery);
                                                return store::Visit::kContinue;
                                              }));
     }
+  }
+  if (!alerts.empty()) {  // one that waited all that time (a pause) waits no longer
+    KENG_RETURN_IF_ERROR(
+        store_.Scan(table::kPending, "", "", [&](std::string_view key, std::string_view alert) {
+          if (alerts.contains(alert)) changes->Delete(table::kPending, key);
+          return store::Visit::kContinue;
+        }));
   }
   KENG_RETURN_IF_ERROR(store_.Commit(*changes));
   texts_->CountErased(texts);

@@ -31,7 +31,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "alerting/incident_fold.h"
-#include "alerting/store_outbox.h"
 #include "alerting/text_keeper.h"
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -109,7 +108,6 @@ class AlertingWorker {
   absl::Status Tick(absl::Time now);
   absl::StatusOr<Step> Fold();
   absl::StatusOr<Step> CommitFold();
-  absl::StatusOr<int64_t> Replay();
   absl::Status EraseExpired();
   void Report();
 
@@ -130,7 +128,6 @@ class AlertingWorker {
   std::unique_ptr<IncidentFold> fold_;
   std::unique_ptr<stream::Reader> inbox_;
   std::unique_ptr<TextKeeper> texts_;
-  StoreOutbox outbox_;
   filters::InboxParser parser_;
   std::shared_ptr<const stream::RecordBatch> batch_;  // read and not yet folded to its end
   size_t batch_next_ = 0;                             // of its records, the first not yet applied
@@ -138,7 +135,6 @@ class AlertingWorker {
   bool begun_ = false;
   bool folded_ = false;  // applied and not yet committed
   int64_t folded_records_ = 0;
-  std::vector<DeliveryId> replays_;  // asked for in what is folded
   absl::Time tick_due_ = absl::InfinitePast();
   absl::Time told_at_ = absl::InfinitePast();
 

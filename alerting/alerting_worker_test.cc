@@ -93,7 +93,21 @@ TEST_F(AlertingWorkerTest, EveryRecordHasOneCountedOutcome) {
   EXPECT_EQ(sum, InboxEnd());
 }
 
-// What `keng dead replay` writes. A crash between the replay and the position repeats it.
+// As in a pause of a month. Its entry would stop all channels at the next start.
+TEST_F(AlertingWorkerTest, AnAlertThatExpiresWhileItWaitsWaitsNoMore) {
+  Write(MakeHit("p1"));
+  Drain();
+  StoreOutbox outbox(*store_);
+  const std::string alert = outbox.Pending(0, 1)->front().alert.id;
+  for (const absl::Duration step : {kAlertsKept + absl::Hours(1), absl::Minutes(1)}) {
+    clock_.Advance(step);
+    Drain();
+  }
+  EXPECT_FALSE(outbox.Find(alert)->has_value());
+  EXPECT_EQ(*outbox.pending_count(), 0);
+}
+
+// What `keng dead replay` writes.
 TEST_F(AlertingWorkerTest, AReplayMakesADeadDeliveryPending) {
   Write(MakeHit("p1"));
   Drain();

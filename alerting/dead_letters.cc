@@ -1,5 +1,6 @@
 #include "alerting/dead_letters.h"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -85,12 +86,14 @@ absl::StatusOr<size_t> DeadList(stream::Streams& streams, const DeadListOptions&
 }
 
 std::string DeadReplayJson(const DeadReplayResult& result) {
-  return json::serialize(json::object{
-      {"replayed", result.replayed}, {"skipped", result.skipped}, {"expired", result.expired}});
+  return json::serialize(json::object{{"replayed", result.replayed},
+                                      {"skipped", result.skipped},
+                                      {"expired", result.expired},
+                                      {"unrouted", result.unrouted}});
 }
 
 absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, const Outbox& outbox,
-                                            std::string_view desk,
+                                            const CellChannels& routes, std::string_view desk,
                                             const DeadReplayOptions& options) {
   if (options.id.empty() || options.actor.empty())
     return absl::InvalidArgumentError("a replay needs an id and an actor");
@@ -118,14 +121,20 @@ absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, const Outb
       ++result.skipped;
       continue;
     }
+    const std::vector<std::string>& channels = routes.For(found->cell, found->desk);
+    if (std::find(channels.begin(), channels.end(), channel) == channels.end()) {
+      ++result.unrouted;
+      continue;
+    }
     ++result.replayed;
-    filters::AppendInboxRecord(filters::ActionRecord{.id = StrCat(options.id, "-", result.replayed),
-                                                     .verb = filters::ActionVerb::kReplay,
-                                                     .actor = options.actor,
-                                                     .note = options.note,
-                                                     .alert = alert,
-                                                     .channel = channel},
-                               set.BeginRecord(stream::StreamId::kInbox, desk));
+    filters::AppendInboxRecord(
+        filters::ActionRecord{.id = StrCat(options.id, "-", alert, "-", channel),
+                              .verb = filters::ActionVerb::kReplay,
+                              .actor = options.actor,
+                              .note = options.note,
+                              .alert = alert,
+                              .channel = channel},
+        set.BeginRecord(stream::StreamId::kInbox, desk));
     set.EndRecord();
     if (set.bytes() < kWriteBytes) continue;
     KENG_RETURN_IF_ERROR(streams.Write(set));

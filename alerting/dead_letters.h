@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "alerting/cell_channels.h"
 #include "alerting/outbox.h"
 #include "stream/stream.h"
 
@@ -41,16 +42,17 @@ struct DeadReplayResult {
   size_t replayed = 0;  // deliveries that are to be attempted again
   size_t skipped = 0;   // not dead any more
   size_t expired = 0;   // the outbox no longer knows the alert
+  size_t unrouted = 0;  // the channel does not ring for the alert's cell any more: it stays dead
 };
 
-// {"replayed": 1, "skipped": 0, "expired": 0}
+// {"replayed": 1, "skipped": 0, "expired": 0, "unrouted": 0}
 std::string DeadReplayJson(const DeadReplayResult& result);
 
 // Asks the owner of `desk` to attempt dead deliveries again. `outbox` is the owner's, or one over a
 // copy of its state. Records of other stages are not touched: their senders repeat them.
 // InvalidArgument: no id or no actor. Else the errors of the streams; the same call repeats it.
 absl::StatusOr<DeadReplayResult> DeadReplay(stream::Streams& streams, const Outbox& outbox,
-                                            std::string_view desk,
+                                            const CellChannels& routes, std::string_view desk,
                                             const DeadReplayOptions& options);
 
 }  // namespace keng::alerting

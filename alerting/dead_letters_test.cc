@@ -64,6 +64,7 @@ class DeadLettersTest : public ::testing::Test {
   stream::MemoryStreams streams_{{{StreamId::kInbox, stream::DefaultConfig(StreamId::kInbox, 2)},
                                   {StreamId::kDead, stream::DefaultConfig(StreamId::kDead, 2)}},
                                  clock_};
+  CellChannels routes_{{{"91", {"hook", "tele"}}}, {}};
   std::set<std::string> ids_;
 };
 
@@ -79,9 +80,9 @@ TEST_F(DeadLettersTest, OnlyWhatIsDeadAndKnownIsAskedForAndOnce) {
   other.Append(StreamId::kDead, "ingest", R"({"reason":"no post"})");
   ASSERT_TRUE(streams_.Write(other).ok());
 
-  const auto result = DeadReplay(streams_, outbox_, "91", {.id = "r", .actor = "officer"});
+  const auto result = DeadReplay(streams_, outbox_, routes_, "91", {.id = "r", .actor = "officer"});
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(DeadReplayJson(*result), R"({"replayed":2,"skipped":1,"expired":1})");
+  EXPECT_EQ(DeadReplayJson(*result), R"({"replayed":2,"skipped":1,"expired":1,"unrouted":0})");
   EXPECT_THAT(Asked(), ::testing::UnorderedElementsAre(first + " hook", second + " hook"));
   EXPECT_EQ(outbox_.Deliveries(first)->front().state, DeliveryState::kDead)
       << "that is for the owner to change";
@@ -91,17 +92,28 @@ TEST_F(DeadLettersTest, OneAlertOrOneChannel) {
   const std::string first = AddDead("flooding");
   AddDead("bridge");
   DeadReplayOptions options{.id = "r", .actor = "officer", .alert = first};
-  EXPECT_EQ(DeadReplay(streams_, outbox_, "91", options)->replayed, 1u);
+  EXPECT_EQ(DeadReplay(streams_, outbox_, routes_, "91", options)->replayed, 1u);
   EXPECT_THAT(Asked(), ElementsAre(first + " hook"));
   options = {.id = "r2", .actor = "officer", .channel = "tele"};
-  EXPECT_EQ(DeadReplay(streams_, outbox_, "91", options)->replayed, 0u);
+  EXPECT_EQ(DeadReplay(streams_, outbox_, routes_, "91", options)->replayed, 0u);
+}
+
+// Nobody would take it, and it would not be dead any more.
+TEST_F(DeadLettersTest, AChannelThatRingsNoMoreIsNotAskedFor) {
+  AddDead("flooding");
+  const CellChannels routes({{"91", {"tele"}}}, {});
+  const auto result = DeadReplay(streams_, outbox_, routes, "91", {.id = "r", .actor = "officer"});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->unrouted, 1u);
+  EXPECT_THAT(Asked(), IsEmpty());
 }
 
 TEST_F(DeadLettersTest, ItIsAccountedFor) {
   AddDead("flooding");
-  EXPECT_TRUE(absl::IsInvalidArgument(DeadReplay(streams_, outbox_, "91", {.id = "r"}).status()));
   EXPECT_TRUE(
-      absl::IsInvalidArgument(DeadReplay(streams_, outbox_, "91", {.actor = "me"}).status()));
+      absl::IsInvalidArgument(DeadReplay(streams_, outbox_, routes_, "91", {.id = "r"}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      DeadReplay(streams_, outbox_, routes_, "91", {.actor = "me"}).status()));
   EXPECT_THAT(Asked(), IsEmpty());
 }
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 #include <variant>
 
 #include "alerting/internal/fold_state.h"
 #include "alerting/internal/ringing.h"
 #include "alerting/internal/stories.h"
+#include "alerting/outbox.h"
 #include "base/check.h"
 #include "base/crash_point.h"
 #include "base/strings.h"
@@ -68,7 +70,10 @@ class IncidentFold::Impl {
 
   absl::Status Commit() {
     // A second attempt commits the very changes of the first (store/store.h).
-    if (!sealed_) changes_->Put(table::kFold, key_, Encode(fold_.row));
+    if (!sealed_) {
+      KENG_RETURN_IF_ERROR(Reopen());
+      changes_->Put(table::kFold, key_, Encode(fold_.row));
+    }
     sealed_ = true;
     KENG_CRASH_POINT("alerting.before_commit");
     KENG_RETURN_IF_ERROR(store_.Commit(*changes_));
@@ -76,6 +81,7 @@ class IncidentFold::Impl {
     KENG_CRASH_POINT("alerting.after_commit");
     fold_.alerts.clear();
     fold_.changed.clear();
+    fold_.replayed = 0;
     return absl::OkStatus();
   }
 
@@ -273,7 +279,10 @@ class IncidentFold::Impl {
       fold_.row.paused = action.verb == ActionVerb::kPause;
       return Outcome::kActionDone;
     }
-    if (action.verb == ActionVerb::kReplay) return Outcome::kActionDone;  // the worker's
+    if (action.verb == ActionVerb::kReplay) {
+      KENG_RETURN_IF_ERROR(Replay(action));
+      return Outcome::kActionDone;
+    }
     if (action.verb == ActionVerb::kSilence && action.incident.empty()) {
       ringing_.Silence(desk, action.cell.empty() ? desk : std::string_view(action.cell),
                        action.topic, action.until);
@@ -282,6 +291,45 @@ class IncidentFold::Impl {
     KENG_ASSIGN_OR_RETURN(std::optional<IncidentRow> incident, fold_.LoadIncident(action.incident));
     if (!incident) return Outcome::kActionUnknownIncident;
     return ActOn(*incident, action);
+  }
+
+  // A dead delivery is attempted again. What was delivered is not a function of the inbox: nothing
+  // of the fold's own depends on it, so that a number is taken in any case.
+  absl::Status Replay(const filters::ActionRecord& action) {
+    const int64_t number = ++fold_.row.alerts_decided;
+    const std::string key = PairKey(action.alert, action.channel);
+    KENG_ASSIGN_OR_RETURN(const std::optional<Delivery> known,
+                          Load<Delivery>(*changes_, table::kDeliveries, key));
+    if (!known.has_value() || known->state != DeliveryState::kDead) return absl::OkStatus();
+    KENG_ASSIGN_OR_RETURN(const auto alert, changes_->Get(table::kAlerts, action.alert));
+    if (!alert.has_value()) return absl::OkStatus();
+    // Ids of parts that went out and the warning of a possible repeat stay with it.
+    Delivery again{.alert = known->alert, .channel = known->channel, .remote_id = known->remote_id};
+    if (MaybeSent(*known)) again.last_error = base::StrCat(kMaybeSent, "replayed");
+    changes_->Put(table::kDeliveries, key, Encode(again));
+    reopened_[action.alert] = number;
+    ++fold_.replayed;
+    return absl::OkStatus();
+  }
+
+  // Moves the alerts of replayed deliveries to their new places in kPending: the channels' workers
+  // are past the old ones.
+  absl::Status Reopen() {
+    if (reopened_.empty()) return absl::OkStatus();
+    std::vector<std::string> old;
+    KENG_RETURN_IF_ERROR(
+        changes_->Scan(table::kPending, "", "", [&](std::string_view key, std::string_view alert) {
+          if (reopened_.contains(alert)) old.emplace_back(key);
+          return store::Visit::kContinue;
+        }));
+    for (const std::string& key : old) changes_->Delete(table::kPending, key);
+    for (const auto& [alert, number] : reopened_) {
+      std::string key;
+      AppendBig(PendingSequence(number), key);
+      changes_->Put(table::kPending, key, alert);
+    }
+    reopened_.clear();
+    return absl::OkStatus();
   }
 
   absl::StatusOr<Outcome> ActOn(IncidentRow& incident, const filters::ActionRecord& action) {
@@ -454,6 +502,7 @@ class IncidentFold::Impl {
   const int partition_;
   const std::string key_;
   std::unique_ptr<store::Changes> changes_;
+  std::map<std::string, int64_t, std::less<>> reopened_;  // alert -> its new number
   bool sealed_ = false;  // the row stands in changes_, whose commit was refused
   FoldState fold_;
   Stories stories_;
@@ -488,6 +537,7 @@ void IncidentFold::Skip(int64_t offset, absl::Time appended_at, Outcome outcome)
 absl::Status IncidentFold::Commit() { return impl_->Commit(); }
 const std::vector<Alert>& IncidentFold::alerts() const { return impl_->fold().alerts; }
 const std::vector<std::string>& IncidentFold::changed() const { return impl_->fold().changed; }
+int64_t IncidentFold::replayed() const { return impl_->fold().replayed; }
 const FoldRow& IncidentFold::row() const { return impl_->fold().row; }
 size_t IncidentFold::changed_bytes() const { return impl_->changed_bytes(); }
 size_t IncidentFold::bands_known() const { return impl_->stories().bands_known(); }

@@ -87,10 +87,11 @@ class IncidentFold {
   // whenever there is much bounds the whole.
   size_t changed_bytes() const;
 
-  // Since the last Commit(): alerts decided, and ids of the incidents that changed. For waking the
-  // dispatcher, metrics and tests.
+  // Since the last Commit(): alerts decided, ids of the incidents that changed, and dead deliveries
+  // that are to be attempted again. For waking the dispatcher, metrics and tests.
   const std::vector<Alert>& alerts() const;
   const std::vector<std::string>& changed() const;
+  int64_t replayed() const;
   // The sums that stand in the store with the position.
   const FoldRow& row() const;
   // Memory of the near-duplicate index (store/min_hash.h).

@@ -135,6 +135,9 @@ absl::Status WriteAction(stream::Streams& streams, const store::View& view, std:
     return absl::InvalidArgumentError("an action needs an id, so that a repeat is a no-op");
   if (action.actor.empty())
     return absl::InvalidArgumentError("an action needs an actor: who does it is accounted for");
+  if (action.verb == ActionVerb::kReplay) {
+    return absl::InvalidArgumentError("a replay is asked for with keng dead replay");
+  }
   const bool about_incident = !action.incident.empty();
   const bool wants_incident =
       action.verb == ActionVerb::kReceived || action.verb == ActionVerb::kResolved ||

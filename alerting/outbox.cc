@@ -43,17 +43,4 @@ absl::StatusOr<std::optional<Delivery>> Outbox::Dead(std::string_view alert_id,
   return std::optional<Delivery>();
 }
 
-absl::StatusOr<int64_t> Outbox::Replay(absl::Span<const DeliveryId> deliveries) {
-  std::vector<Delivery> again;
-  for (const DeliveryId& id : deliveries) {
-    KENG_ASSIGN_OR_RETURN(const std::optional<Delivery> dead, Dead(id.alert, id.channel));
-    if (!dead.has_value()) continue;
-    // Ids of parts that went out and the warning of a possible repeat stay with it.
-    Delivery& delivery = again.emplace_back(
-        Delivery{.alert = id.alert, .channel = id.channel, .remote_id = dead->remote_id});
-    if (MaybeSent(*dead)) delivery.last_error = base::StrCat(kMaybeSent, "replayed");
-  }
-  return again.empty() ? absl::StatusOr<int64_t>(0) : Reopen(again);
-}
-
 }  // namespace keng::alerting

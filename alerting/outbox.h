@@ -43,11 +43,6 @@ struct Delivery {
   std::string last_error;  // no secret, no text
 };
 
-struct DeliveryId {
-  std::string alert;
-  std::string channel;
-};
-
 // What Delivery::last_error says beside the channel's own words. Stored, so that it survives a
 // crash: kHeldByPause ends the text of a delivery that a pause held back; kInFlight is that of an
 // attempt whose end is not known; kMaybeSent begins it once an attempt may have been accepted.
@@ -108,18 +103,9 @@ class Outbox {
   // All its channels are done: the alert leaves Pending(). A second call is a no-op. Find() and
   // Deliveries() still know the alert for as long as `dead` keeps its records.
   virtual absl::Status Complete(uint64_t sequence, std::string_view alert_id) = 0;
-  // Records these deliveries and puts their alerts into Pending() under new sequence numbers, in
-  // place of those that they may have there, in one commit. Not those whose alert is unknown or no
-  // longer kept. Returns how many. One thread at a time, that of the fold. OutOfRange: some
-  // 2^20 were reopened since the last alert was decided; all of them stay as they are.
-  virtual absl::StatusOr<int64_t> Reopen(absl::Span<const Delivery> deliveries) = 0;
   // The delivery when it is dead.
   absl::StatusOr<std::optional<Delivery>> Dead(std::string_view alert_id,
                                                std::string_view channel) const;
-  // Carries out `keng dead replay`: dead deliveries are pending with fresh attempts, and their
-  // alerts in Pending() again. Others stay as they are, so that a repeat does nothing. Returns how
-  // many were dead. As Reopen().
-  absl::StatusOr<int64_t> Replay(absl::Span<const DeliveryId> deliveries);
 
   // Messages that show an incident; all of them for "".
   virtual absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const = 0;

@@ -91,7 +91,7 @@ struct FoldRow {
   int64_t next_offset = 0;
   absl::Time now = absl::InfinitePast();
   int64_t epoch = 0;
-  int64_t alerts_decided = 0;  // also the sequence of the last one
+  int64_t alerts_decided = 0;  // and replays: the last number of kPending that was given
   bool paused = false;
   filters::SettingsRecord settings;
   std::array<int64_t, kOutcomes> outcomes{};
@@ -199,8 +199,8 @@ enum class TextMark : char {
 inline constexpr char kAlertErasure = 'd';
 inline constexpr char kTextErasure = 'x';
 
-// The key in kPending of the n-th alert decided. The numbers between are for alerts that are
-// reopened by hand.
+// The key in kPending of the n-th alert decided, or replay. (The low bits are of another way to
+// reopen alerts, which stores may still hold.)
 inline constexpr uint64_t PendingSequence(int64_t alerts_decided) {
   return static_cast<uint64_t>(alerts_decided) << 20;
 }

@@ -1,10 +1,8 @@
 #include "alerting/store_outbox.h"
 
-#include <algorithm>
-#include <set>
-
 #include "alerting/text_record.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace keng::alerting {
@@ -62,8 +60,9 @@ absl::StatusOr<std::vector<Outbox::Entry>> StoreOutbox::Pending(uint64_t after_s
   entries.reserve(ids.size());
   for (const auto& [sequence, id] : ids) {
     KENG_ASSIGN_OR_RETURN(std::optional<Alert> alert, Find(id));
-    if (!alert.has_value()) {
-      return absl::DataLossError(base::StrCat("alert ", id, " is pending and is not there"));
+    if (!alert.has_value()) {  // erased just now, or by a program that left such rows behind
+      base::LogWarn("alert.expired_pending", {{"alert", id}});
+      continue;
     }
     entries.push_back({.sequence = sequence, .alert = *std::move(alert)});
   }
@@ -144,40 +143,6 @@ absl::Status StoreOutbox::Complete(uint64_t sequence, std::string_view alert_id)
   const std::unique_ptr<store::Changes> changes = store_.NewChanges();
   KENG_ASSIGN_OR_RETURN(const bool is_pending, CompleteIn(*changes, sequence, alert_id));
   return is_pending ? store_.Commit(*changes) : absl::OkStatus();
-}
-
-absl::StatusOr<int64_t> StoreOutbox::Reopen(absl::Span<const Delivery> deliveries) {
-  const std::unique_ptr<store::Changes> changes = store_.NewChanges();
-  std::set<std::string, std::less<>> alerts;
-  int64_t count = 0;
-  for (const Delivery& delivery : deliveries) {
-    KENG_ASSIGN_OR_RETURN(const auto known, store_.Get(table::kAlerts, delivery.alert));
-    if (!known.has_value()) continue;
-    alerts.insert(delivery.alert);
-    PutDelivery(delivery, *changes);
-    ++count;
-  }
-  if (count == 0) return 0;
-  // After everything that was decided so far, and after what was reopened before, since workers are
-  // past that; below what the fold gives next.
-  KENG_ASSIGN_OR_RETURN(const std::optional<FoldRow> fold,
-                        Load<FoldRow>(store_, table::kFold, fold_key_));
-  const int64_t decided = fold.has_value() ? fold->alerts_decided : 0;
-  uint64_t sequence = std::max(PendingSequence(decided), last_reopened_);
-  KENG_RETURN_IF_ERROR(
-      store_.Scan(table::kPending, "", "", [&](std::string_view key, std::string_view alert) {
-        sequence = std::max(sequence, ReadBig(key));
-        if (alerts.contains(alert)) changes->Delete(table::kPending, key);
-        return store::Visit::kContinue;
-      }));
-  if (sequence + alerts.size() >= PendingSequence(decided + 1))
-    return absl::OutOfRangeError("too many alerts reopened since the last was decided");
-  for (const std::string& alert : alerts) {
-    changes->Put(table::kPending, SequenceKey(++sequence), alert);
-  }
-  KENG_RETURN_IF_ERROR(store_.Commit(*changes));
-  last_reopened_ = sequence;
-  return count;
 }
 
 absl::StatusOr<std::vector<ShownMessage>> StoreOutbox::Shown(std::string_view incident_id) const {

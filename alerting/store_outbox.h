@@ -5,8 +5,8 @@
 // batch of its own, so that what a channel accepted is durable by itself and in no order with the
 // fold.
 //
-// Thread-safe but for Reopen(), which is the fold's: it gives sequence numbers too. The fold writes
-// other tables (but for kAlerts and kPending, of which it only adds keys).
+// Thread-safe: the fold writes other tables, but for kAlerts, of which it only adds keys, kPending,
+// in which it alone gives numbers, and dead deliveries, which are nobody else's.
 //
 // Tests: alerting/store_outbox_test.cc.
 
@@ -36,7 +36,6 @@ class StoreOutbox final : public Outbox {
   absl::Status RecordAll(absl::Span<const Delivery> deliveries) override;
   absl::Status RecordResults(absl::Span<const Result> results) override;
   absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
-  absl::StatusOr<int64_t> Reopen(absl::Span<const Delivery> deliveries) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
   absl::Status RecordShown(const ShownMessage& message) override;
   absl::StatusOr<std::optional<Incident>> CurrentIncident(
@@ -54,7 +53,6 @@ class StoreOutbox final : public Outbox {
 
   store::Store& store_;
   const std::string fold_key_;
-  uint64_t last_reopened_ = 0;  // the last number that Reopen() gave
 };
 
 }  // namespace keng::alerting

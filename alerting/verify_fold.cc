@@ -31,7 +31,7 @@ absl::Status Refold(stream::Streams& streams, int partition, int64_t end, store:
             "the inbox begins at record ", record.offset,
             ": retention took what stood before, and a fold from empty cannot be compared"));
       }
-      if (record.tombstone) {
+      if (record.tombstone || record.key.size() > filters::kInboxNameBytesMax) {
         fold->Skip(record.offset, record.time, Outcome::kBroken);
         continue;
       }

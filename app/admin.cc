@@ -100,8 +100,8 @@ ServerResponse Replay(const AdminTargets& targets, const ServerRequest& request)
     if (key == "alert") options.alert = value;
     if (key == "channel") options.channel = value;
   }
-  const auto result =
-      alerting::DeadReplay(*targets.streams, *targets.outbox, targets.desk, options);
+  const auto result = alerting::DeadReplay(*targets.streams, *targets.outbox, *targets.routes,
+                                           targets.desk, options);
   if (!result.ok()) return ErrorAnswer(result.status());
   return ServerResponse::Json(202, DeadReplayJson(*result));
 }

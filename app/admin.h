@@ -30,6 +30,7 @@ struct AdminTargets {
   stream::Streams* streams = nullptr;
   store::Store* store = nullptr;
   const alerting::Outbox* outbox = nullptr;
+  const alerting::CellChannels* routes = nullptr;
   std::string desk;
   // Erases the post of this id or link; returns how many posts that was.
   std::function<absl::StatusOr<int64_t>(std::string_view id_or_url)> forget;

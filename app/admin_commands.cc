@@ -1,4 +1,5 @@
-// pause, resume, forget, dead, tap, top: requests to the running program through its admin socket.
+// pause, resume, forget, dead, tap, top: requests to the running program through its admin socket,
+// or over Kafka to the streams.
 
 #include <unistd.h>
 

@@ -46,16 +46,6 @@ class GazetteerNames final : public alerting::PlaceNames {
   const std::shared_ptr<const filters::Cells> cells_;
 };
 
-alerting::CellChannels RoutesOf(const Config& config, const filters::Cells& cells) {
-  std::map<std::string, std::vector<std::string>, std::less<>> direct(config.cell_channels.begin(),
-                                                                      config.cell_channels.end());
-  std::map<std::string, std::string, std::less<>> parents;
-  for (const filters::Cell& cell : cells.cells()) {
-    if (cell.parent != filters::Cell::kNobody) parents[cell.code] = cells.cells()[cell.parent].code;
-  }
-  return {std::move(direct), std::move(parents)};
-}
-
 }  // namespace
 
 absl::StatusOr<Territory> LoadTerritory(const Config& config) {
@@ -96,13 +86,24 @@ store::StoreOptions StoreOptionsOf(const Config& config, std::string path) {
           .disk_free_min = config.streams.disk_free_min / 4};
 }
 
+alerting::CellChannels RoutesOf(const Config& config, const Territory& territory) {
+  std::map<std::string, std::vector<std::string>, std::less<>> direct(config.cell_channels.begin(),
+                                                                      config.cell_channels.end());
+  std::map<std::string, std::string, std::less<>> parents;
+  const auto& cells = territory.cells->cells();
+  for (const filters::Cell& cell : cells) {
+    if (cell.parent != filters::Cell::kNobody) parents[cell.code] = cells[cell.parent].code;
+  }
+  return {std::move(direct), std::move(parents)};
+}
+
 absl::StatusOr<std::unique_ptr<Delivery>> Delivery::Make(
     const Config& config, const PipelineEnvironment& environment, const Territory& territory,
     stream::Streams& streams, alerting::Outbox& outbox, alerting::FlightMark flight_mark,
     base::Metrics& metrics) {
   std::unique_ptr<Delivery> delivery(new Delivery);
   delivery->names_ = std::make_unique<GazetteerNames>(territory.gazetteer, territory.cells);
-  delivery->routes_ = std::make_unique<alerting::CellChannels>(RoutesOf(config, *territory.cells));
+  delivery->routes_ = std::make_unique<alerting::CellChannels>(RoutesOf(config, territory));
   delivery->log_ = std::make_unique<alerting::StreamDeliveryLog>(streams);
   std::vector<alerting::ChannelSpec> channels;
   for (const ChannelConfig& channel : config.channels) {

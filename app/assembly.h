@@ -40,6 +40,8 @@ absl::StatusOr<Territory> LoadTerritory(const Config& config);
 filters::FilterOptions FilterOptionsOf(const Config& config, const Territory& territory,
                                        const ingest::AuthorKeys& keys);
 alerting::AlertingOptions AlertingOptionsOf(const Config& config, const Territory& territory);
+// Which channels ring for which cell.
+alerting::CellChannels RoutesOf(const Config& config, const Territory& territory);
 // The state of alerting, in the folder `path`.
 store::StoreOptions StoreOptionsOf(const Config& config, std::string path);
 
@@ -51,6 +53,7 @@ class Delivery {
       stream::Streams& streams, alerting::Outbox& outbox, alerting::FlightMark flight_mark,
       base::Metrics& metrics);
   alerting::Dispatcher& dispatcher() { return *dispatcher_; }
+  const alerting::CellChannels& routes() const { return *routes_; }
 
  private:
   Delivery() = default;

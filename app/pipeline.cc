@@ -136,6 +136,7 @@ absl::Status Pipeline::Parts::OpenServers(const Pipeline& pipeline) {
   targets.streams = streams.get();
   targets.store = store.get();
   targets.outbox = outbox.get();
+  targets.routes = &delivery->routes();
   targets.desk = territory.desk();
   targets.forget = [this](std::string_view id) { return Forget(id); };
   net::HttpServerOptions admin;

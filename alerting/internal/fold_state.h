@@ -22,6 +22,7 @@ struct FoldState {
   absl::Time post_appended_at = absl::InfinitePast();
   std::vector<Alert> alerts;
   std::vector<std::string> changed;
+  int64_t replayed = 0;
 
   absl::StatusOr<std::optional<IncidentRow>> LoadIncident(std::string_view id) const {
     return Load<IncidentRow>(*changes, table::kIncidents, id);

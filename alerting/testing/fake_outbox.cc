@@ -135,17 +135,11 @@ absl::Status FakeOutbox::Complete(uint64_t sequence, std::string_view alert_id) 
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> FakeOutbox::Reopen(absl::Span<const Delivery> deliveries) {
+void FakeOutbox::Replay(const std::string& alert, const std::string& channel) {
   base::MutexLock lock(mutex_);
-  int64_t count = 0;
-  for (const Delivery& delivery : deliveries) {
-    if (!alerts_.contains(delivery.alert)) continue;
-    std::erase_if(pending_, [&](const auto& one) { return one.second == delivery.alert; });
-    pending_[++last_sequence_] = delivery.alert;
-    deliveries_[{delivery.alert, delivery.channel}] = delivery;
-    ++count;
-  }
-  return count;
+  std::erase_if(pending_, [&](const auto& one) { return one.second == alert; });
+  pending_[++last_sequence_] = alert;
+  deliveries_[{alert, channel}] = Delivery{.alert = alert, .channel = channel};
 }
 
 absl::StatusOr<std::vector<ShownMessage>> FakeOutbox::Shown(std::string_view incident_id) const {

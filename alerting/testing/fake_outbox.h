@@ -23,6 +23,8 @@ class FakeOutbox final : public Outbox {
   void RemoveText(const std::string& post);
   void SetIncident(const Incident& incident);
   void SetPaused(Ringing ringing);
+  // As the fold does it with a dead delivery.
+  void Replay(const std::string& alert, const std::string& channel);
   // The next `count` calls of RecordAll() and RecordResults() fail and change nothing.
   void FailNextRecords(int count);
   int records_failed() const;
@@ -39,7 +41,6 @@ class FakeOutbox final : public Outbox {
   absl::Status RecordAll(absl::Span<const Delivery> deliveries) override;
   absl::Status RecordResults(absl::Span<const Result> results) override;
   absl::Status Complete(uint64_t sequence, std::string_view alert_id) override;
-  absl::StatusOr<int64_t> Reopen(absl::Span<const Delivery> deliveries) override;
   absl::StatusOr<std::vector<ShownMessage>> Shown(std::string_view incident_id) const override;
   absl::Status RecordShown(const ShownMessage& message) override;
   absl::StatusOr<std::optional<Incident>> CurrentIncident(

@@ -108,7 +108,8 @@ absl::StatusOr<alerting::DeadReplayResult> ReplayInCluster(
   KENG_ASSIGN_OR_RETURN(const auto streams, OpenStreams(config, AnyClock(), nullptr));
   KENG_ASSIGN_OR_RETURN(const auto view, StateView::Read(config, *streams));
   const alerting::StoreOutbox outbox(view->store());
-  return alerting::DeadReplay(*streams, outbox, view->desk(), options);
+  KENG_ASSIGN_OR_RETURN(const Territory territory, LoadTerritory(config));
+  return alerting::DeadReplay(*streams, outbox, RoutesOf(config, territory), view->desk(), options);
 }
 
 absl::StatusOr<int64_t> ForgetInCluster(const Config& config, std::string_view id_or_url) {

@@ -121,17 +121,20 @@ absl::Status WorkerSlots::Finish() { return Reap(parts_.close_deadline / 4); }
 
 absl::Status WorkerSlots::Open(const std::vector<std::string>& keys) {
   Reap(absl::ZeroDuration()).IgnoreError();  // OpenSlot() sees whose has not ended
+  absl::Status first;
   for (const std::string& key : keys) {
     {
       base::MutexLock lock(mutex_);
       if (slots_.contains(key)) continue;
     }
     auto slot = std::make_unique<Slot>();
-    KENG_RETURN_IF_ERROR(OpenSlot(key, *slot));
+    const absl::Status opened = OpenSlot(key, *slot);
+    first.Update(opened);
+    if (!opened.ok()) continue;
     base::MutexLock lock(mutex_);
     slots_[key] = std::move(slot);
   }
-  return absl::OkStatus();
+  return first;
 }
 
 absl::Status WorkerSlots::Tend() {
@@ -143,6 +146,7 @@ absl::Status WorkerSlots::Tend() {
       if (slot->shut_out || slot->worker == nullptr) closed.emplace_back(key, slot.get());
     }
   }
+  absl::Status first;
   for (const auto& [key, slot] : closed) {
     if (slot->worker != nullptr) {
       CloseSlot(key, *slot);
@@ -152,11 +156,11 @@ absl::Status WorkerSlots::Tend() {
     const absl::Status opened = OpenSlot(key, *slot);
     if (absl::IsAborted(opened)) {
       slot->closed_at = absl::Now();
-      continue;
+    } else {
+      first.Update(opened);
     }
-    KENG_RETURN_IF_ERROR(opened);
   }
-  return absl::OkStatus();
+  return first;
 }
 
 void WorkerSlots::CloseAll() {
@@ -165,6 +169,7 @@ void WorkerSlots::CloseAll() {
     base::MutexLock lock(mutex_);
     slots.swap(slots_);
   }
+  for (auto& [key, leaving] : leaving_) leaving.wanted_at = absl::InfiniteFuture();
   for (const auto& [key, slot] : slots) CloseSlot(key, *slot);
 }
 

@@ -55,8 +55,9 @@ class WorkerSlots {
   explicit WorkerSlots(Parts parts);
   ~WorkerSlots();
 
-  // Opens workers for these keys; those that are open stay. The errors of `open`; Unavailable: a
-  // worker of the key is leaving; FailedPrecondition: and has been for too long.
+  // Opens workers for these keys, as many as can be; those that are open stay. The first of the
+  // errors of `open`; Unavailable: a worker of the key is leaving; FailedPrecondition: and has been
+  // for too long.
   absl::Status Open(const std::vector<std::string>& keys);
   absl::Status Tend();
   void CloseAll();

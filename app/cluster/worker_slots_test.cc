@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -123,9 +124,10 @@ class WorkerSlotsTest : public testing::Test {
 TEST_F(WorkerSlotsTest, WhatIsOpenStaysAndWhatIsMissingIsOpened) {
   ASSERT_TRUE(slots_.Open({"0"}).ok());
   plan_.Opens("2", absl::UnavailableError("not now"));
-  EXPECT_TRUE(absl::IsUnavailable(slots_.Open({"0", "1", "2"})));
+  EXPECT_TRUE(absl::IsUnavailable(slots_.Open({"0", "2", "1"})));
+  EXPECT_EQ(plan_.times_opened("1"), 1) << "one that cannot be opened keeps no other from it";
   plan_.Opens("2", absl::OkStatus());
-  ASSERT_TRUE(slots_.Open({"0", "1", "2"}).ok());
+  ASSERT_TRUE(slots_.Open({"0", "2", "1"}).ok());
   EXPECT_EQ(plan_.times_opened("0"), 1);
   EXPECT_EQ(plan_.times_opened("1"), 1);
   EXPECT_EQ(plan_.times_opened("2"), 2);
@@ -162,6 +164,26 @@ TEST_F(WorkerSlotsTest, AWorkerThatIsShutOutIsClosedAndOpenedAfterAPause) {
   EXPECT_GE(absl::Now() - closed, 2 * kReopenAfter);
   EXPECT_THAT(slots_.trouble(), IsEmpty());
   EXPECT_EQ(plan_.times_opened("1"), 1);
+}
+
+TEST_F(WorkerSlotsTest, AReopeningThatIsRefusedKeepsNoOtherFromIt) {
+  plan_.Steps("0", absl::AbortedError("another owner"));
+  plan_.Steps("1", absl::AbortedError("another owner"));
+  ASSERT_TRUE(slots_.Open({"0", "1"}).ok());
+  WaitUntil([&] {
+    const auto trouble = slots_.trouble();
+    return std::count_if(trouble.begin(), trouble.end(), [](const std::string& line) {
+             return line.find("shut out") != std::string::npos;
+           }) == 2;
+  });
+  plan_.Opens("0", absl::UnavailableError("no broker"));
+  plan_.Steps("1", 1);
+  absl::Status status;
+  WaitUntil([&] {
+    status = slots_.Tend();
+    return plan_.times_opened("1") == 2;
+  });
+  EXPECT_TRUE(absl::IsUnavailable(status)) << "and is told";
 }
 
 // One process may not have two owners of a partition: they share the folder and the reader.

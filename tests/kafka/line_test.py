@@ -517,7 +517,8 @@ rules:
         self.assertGreater(refused, 0)
         (line.folder / "mode").unlink()
         replay = ("dead", "replay", "--actor", "tester", "--channel", "hook")
-        self.assertEqual(json.loads(line.command(*replay).stdout), {"replayed": refused, "skipped": 0, "expired": 0})
+        self.assertEqual(json.loads(line.command(*replay).stdout),
+                         {"replayed": refused, "skipped": 0, "expired": 0, "unrouted": 0})
         line.wait_idle(500, IDLE_S)
         until("nothing is dead", lambda: json.loads(line.command(*replay).stdout)["skipped"] == refused, 30)
         self.assertEqual(self.check_incidents(line, truth), 0)

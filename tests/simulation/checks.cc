@@ -239,7 +239,8 @@ void CheckInbox(World& world, alerting::PartitionOwner& owner, size_t incidents,
   if (of(alerting::Outcome::kBroken) + of(alerting::Outcome::kUnknownRecord) != 0)
     world.Violate("the inbox has records that cannot be read");
   const int64_t own = of(alerting::Outcome::kTick) + of(alerting::Outcome::kEpoch) +
-                      of(alerting::Outcome::kSettings) + of(alerting::Outcome::kStaleEpoch);
+                      of(alerting::Outcome::kSettings) + of(alerting::Outcome::kStaleEpoch) +
+                      of(alerting::Outcome::kActionDone) + of(alerting::Outcome::kActionRepeated);
   if (world.is_faultless() ? end - own != from_filters : end - own < from_filters)
     world.Violate(StrCat(end - own, " records of ", from_filters, " that filters have written"));
 }

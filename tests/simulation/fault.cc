@@ -31,6 +31,8 @@ std::string_view FaultName(Fault fault) {
                                          "channel_busy",
                                          "channel_unanswered",
                                          "channel_unreachable",
+                                         "channel_permanent",
+                                         "replayed",
                                          "rules_swapped",
                                          "line_repeated",
                                          "line_reordered",

@@ -39,6 +39,8 @@ enum class Fault : uint8_t {
   kChannelBusy,
   kChannelUnanswered,   // accepted, and nobody knows
   kChannelUnreachable,  // not accepted, and nobody knows
+  kChannelPermanent,    // refused for good: the delivery is dead
+  kReplayed,            // somebody asked for dead deliveries again
   kRulesSwapped,
   kLineRepeated,
   kLineReordered,

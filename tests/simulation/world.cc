@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "alerting/dead_letters.h"
+#include "alerting/state_tables.h"
 #include "base/check.h"
 #include "base/stable_hash.h"
 #include "base/strings.h"
@@ -75,6 +77,21 @@ std::vector<std::string> AlertsOf(const alerting::Message& message) {
   for (const boost::json::value& alert : event.at("data").at("alerts").as_array())
     ids.emplace_back(alert.at("id").as_string());
   return ids;
+}
+
+// "", or which delivery is dead.
+std::string DeadOf(alerting::PartitionOwner& owner) {
+  std::string dead;
+  const absl::Status scanned = owner.store().Scan(
+      alerting::table::kDeliveries, "", "", [&](std::string_view, std::string_view value) {
+        alerting::Delivery delivery;
+        const absl::Status decoded = alerting::Decode(value, delivery);
+        KENG_CHECK(decoded.ok(), decoded.ToString());
+        if (delivery.state != alerting::DeliveryState::kDead) return store::Visit::kContinue;
+        dead = StrCat("the delivery of ", delivery.alert, " is dead");
+        return store::Visit::kStop;
+      });
+  return scanned.ok() ? dead : scanned.ToString();
 }
 
 }  // namespace
@@ -288,6 +305,7 @@ void World::Intervene() {
     if (clock_.Now() < kStart) clock_.Set(kStart);
     Trace(StrCat("clock ", ahead ? "+" : "-", minutes, " min"));
   }
+  if (!is_faultless_ && Below(60) == 0) ReplayDead();
   if (Chance(rates_.rules)) {
     Machine& filter = machines_[2 + Below(3)];
     filter.rules = 1 - filter.rules;
@@ -374,8 +392,9 @@ SendResult World::Send(const std::string& process, const alerting::Message& mess
         {SendOutcome::kTransient, Fault::kChannelRefused},
         {SendOutcome::kRetryAfter, Fault::kChannelBusy},
         {SendOutcome::kUnknown, Fault::kChannelUnanswered},
-        {SendOutcome::kUnknown, Fault::kChannelUnreachable}};
-    const auto& [end, fault] = ends[Below(4)];
+        {SendOutcome::kUnknown, Fault::kChannelUnreachable},
+        {SendOutcome::kPermanent, Fault::kChannelPermanent}};
+    const auto& [end, fault] = ends[Below(std::size(ends))];
     Count(fault);
     result = {.outcome = end, .retry_after = absl::Seconds(20), .error = "simulated"};
     is_accepted = fault == Fault::kChannelUnanswered;
@@ -392,6 +411,19 @@ SendResult World::Send(const std::string& process, const alerting::Message& mess
   MaybeKill(Fault::kKilledAfterSend);
   MaybeStall(process);
   return result;
+}
+
+// As `keng dead replay`, of an operator who sees what the owner sees.
+void World::ReplayDead() {
+  alerting::PartitionOwner* const owner = this->owner();
+  if (owner == nullptr || is_corked_) return;
+  const auto asked =
+      alerting::DeadReplay(streams_, owner->outbox(), territory_.routes(), Territory::kDesk,
+                           {.id = StrCat("replay-", step_), .actor = "operator"});
+  if (!asked.ok()) return Violate(StrCat("replay: ", asked.status().ToString()));
+  if (asked->replayed == 0) return;
+  Count(Fault::kReplayed);
+  Trace(StrCat(asked->replayed, " deliveries are asked for again"));
 }
 
 void World::LookAtInbox() {
@@ -468,7 +500,7 @@ std::string World::Left() {
   if (is_marked) return "texts are not put right";
   const auto pending = owner->outbox().pending_count();
   if (!pending.ok()) return pending.status().ToString();
-  if (*pending == 0) return "";
+  if (*pending == 0) return DeadOf(*owner);
   std::string left = StrCat(*pending, " alerts are pending:");
   const auto entries = owner->outbox().Pending(0, 10);
   if (!entries.ok()) return entries.status().ToString();
@@ -501,6 +533,7 @@ void World::Heal() {
     ++step_;
     clock_.Advance(absl::Seconds(static_cast<int64_t>(Below(3))));
     for (Machine& machine : machines_) StepMachine(machine);
+    if (round % 40 == 0) ReplayDead();
     // What is durable must do: whoever holds things only in memory forgets them here.
     if (round % 500 == 250) {
       for (Machine& machine : machines_) cluster_.Evict(machine.name);

@@ -112,6 +112,7 @@ class World final : public Surroundings, public stream::MemoryCluster::Faults {
   void MaybeKill(Fault fault);
   void MaybeStall(const std::string& process);
   void LookAtInbox();
+  void ReplayDead();
   std::string Left();
   void CheckText(const alerting::Message& message);
 
