@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "alerting/internal/inbox_reading.h"
 #include "base/check.h"
 #include "base/strings.h"
 
@@ -161,19 +162,14 @@ absl::StatusOr<AlertingWorker::Step> AlertingWorker::Fold() {
     if (record.offset > fold_->next_offset() && fold_->next_offset() > 0) {
       gap_.Add(static_cast<double>(record.offset - fold_->next_offset()));
     }
-    if (record.tombstone || record.key.size() > filters::kInboxNameBytesMax) {
-      fold_->Skip(record.offset, record.time, Outcome::kBroken);
+    const auto read = ReadInbox(parser_, record);
+    if (const Outcome* skipped = std::get_if<Outcome>(&read)) {
+      fold_->Skip(record.offset, record.time, *skipped);
       continue;
     }
-    const auto parsed = parser_.Parse(record.value);
-    if (!parsed.ok()) {
-      fold_->Skip(
-          record.offset, record.time,
-          absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
-      continue;
-    }
-    KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, *parsed).status());
-    texts_->Note(*parsed);
+    const auto& known = std::get<filters::InboxRecord>(read);
+    KENG_RETURN_IF_ERROR(fold_->Apply(record.key, record.offset, record.time, known).status());
+    texts_->Note(known);
   }
   if (batch_next_ == records.size()) batch_ = nullptr;
   folded_ = true;

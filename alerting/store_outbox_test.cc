@@ -132,12 +132,19 @@ filters::ActionRecord ReplayOf(const std::string& id, const std::string& alert,
           .channel = channel};
 }
 
-// `keng dead replay` is the fold's.
-TEST(StoreOutboxTest, ReplayedAlertsComeAfterThoseDecidedAndBeforeThoseToCome) {
+// Two alerts that wait.
+class TwoAlertsTest : public ::testing::Test {
+ protected:
+  TwoAlertsTest() {
+    kit.Fold(HitOf("p1", "flooding"));
+    kit.Fold(HitOf("p2", "bridge"));
+  }
   FoldKit kit;
-  StoreOutbox outbox(kit.store());
-  kit.Fold(HitOf("p1", "flooding"));
-  kit.Fold(HitOf("p2", "bridge"));
+  StoreOutbox outbox{kit.store()};
+};
+
+// `keng dead replay` is the fold's.
+TEST_F(TwoAlertsTest, ReplayedAlertsComeAfterThoseDecidedAndBeforeThoseToCome) {
   const auto entries = *outbox.Pending(0, 2);
   for (const auto& entry : entries) {
     ASSERT_TRUE(outbox
@@ -183,11 +190,7 @@ TEST(StoreOutboxTest, ANumberIsGivenOnce) {
   }
 }
 
-TEST(StoreOutboxTest, AReplayedAlertThatStillWaitsMovesToTheEnd) {
-  FoldKit kit;
-  StoreOutbox outbox(kit.store());
-  kit.Fold(HitOf("p1", "flooding"));
-  kit.Fold(HitOf("p2", "bridge"));
+TEST_F(TwoAlertsTest, AReplayedAlertThatStillWaitsMovesToTheEnd) {
   const auto entries = *outbox.Pending(0, 2);
   const std::string alert = entries[0].alert.id;
   ASSERT_TRUE(outbox
@@ -205,11 +208,7 @@ TEST(StoreOutboxTest, AReplayedAlertThatStillWaitsMovesToTheEnd) {
 }
 
 // Another program's, or erased between two reads of this one.
-TEST(StoreOutboxTest, APendingAlertThatIsGoneStopsNobody) {
-  FoldKit kit;
-  StoreOutbox outbox(kit.store());
-  kit.Fold(HitOf("p1", "flooding"));
-  kit.Fold(HitOf("p2", "bridge"));
+TEST_F(TwoAlertsTest, APendingAlertThatIsGoneStopsNobody) {
   const auto changes = kit.store().NewChanges();
   changes->Delete(table::kAlerts, kit.alerts()[0].id);
   ASSERT_TRUE(kit.store().Commit(*changes).ok());

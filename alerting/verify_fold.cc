@@ -5,6 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "alerting/incident_fold.h"
+#include "alerting/internal/inbox_reading.h"
 #include "base/check.h"
 #include "base/strings.h"
 #include "base/temporary_folder.h"
@@ -31,18 +32,13 @@ absl::Status Refold(stream::Streams& streams, int partition, int64_t end, store:
             "the inbox begins at record ", record.offset,
             ": retention took what stood before, and a fold from empty cannot be compared"));
       }
-      if (record.tombstone || record.key.size() > filters::kInboxNameBytesMax) {
-        fold->Skip(record.offset, record.time, Outcome::kBroken);
+      const auto read = ReadInbox(parser, record);
+      if (const Outcome* skipped = std::get_if<Outcome>(&read)) {
+        fold->Skip(record.offset, record.time, *skipped);
         continue;
       }
-      const auto parsed = parser.Parse(record.value);
-      if (!parsed.ok()) {
-        fold->Skip(
-            record.offset, record.time,
-            absl::IsUnimplemented(parsed.status()) ? Outcome::kUnknownRecord : Outcome::kBroken);
-        continue;
-      }
-      KENG_RETURN_IF_ERROR(fold->Apply(record.key, record.offset, record.time, *parsed).status());
+      const auto& known = std::get<filters::InboxRecord>(read);
+      KENG_RETURN_IF_ERROR(fold->Apply(record.key, record.offset, record.time, known).status());
     }
     KENG_RETURN_IF_ERROR(fold->Commit());
   }
